@@ -1,0 +1,71 @@
+/* proxy.ini as one immutable structure with a reference count. docs/CONFIG.md and the proxy.ini of
+ * the repository explain every key. */
+#ifndef CAUSEWAY_PROXY_CONFIG_H
+#define CAUSEWAY_PROXY_CONFIG_H
+
+#include "router/policy.h"
+#include "router/rules.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+
+struct listen_address {
+    char *text; /* 127.0.0.1:4006, [::1]:4006, unix:/path */
+};
+
+struct config_server {
+    char *name;
+    char *address;
+    uint32_t weight;
+};
+
+struct config {
+    atomic_uint references;
+    char *path;
+
+    size_t listen_count; /* [proxy] */
+    struct listen_address *listen;
+    uint32_t threads; /* `auto` is resolved here */
+    uint32_t max_clients;
+    char *console; /* address, or NULL: no console */
+    char *console_user;
+    char *console_password;
+    int log_level; /* enum log_level */
+    uint32_t login_timeout_ms;
+    uint32_t drain_ms;
+    uint32_t idle_server_timeout_ms; /* a pooled server connection unused for so long is closed */
+
+    char *cluster_user; /* [cluster] */
+    char *cluster_password;
+    uint32_t probe_interval_ms;
+    uint32_t connect_timeout_ms; /* to a server, login included */
+
+    size_t server_count; /* [server:NAME] */
+    struct config_server *servers;
+
+    struct policy policy;   /* [routing] */
+    struct rule_set *rules; /* [rule:NAME] */
+};
+
+/* Errors are collected, not only the first: one line each, "proxy.ini:12: unknown key `listen` in
+ * [proxy]; did you mean `listen`?". No secret is ever part of one. */
+struct config_errors {
+    size_t count;
+    char **lines;
+};
+
+/* Reads the file. NULL when there was any error. One reference. */
+struct config *config_load(const char *path, struct config_errors *errors);
+void config_errors_free(struct config_errors *errors);
+struct config *config_ref(struct config *config);
+void config_unref(struct config *config);
+
+/* One row a key: section, key, value as text, for the console. Passwords show as "***". */
+typedef void (*config_row)(const char *section, const char *key, const char *value, void *context);
+void config_each(const struct config *config, config_row row, void *context);
+
+/* What a reload can't change without a restart (listen, threads, console): the names of the keys that
+ * differ, comma separated into `out`; empty when none do. */
+void config_restart_keys(const struct config *old, const struct config *new, char *out, size_t size);
+
+#endif

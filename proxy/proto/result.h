@@ -1,0 +1,92 @@
+/* Finding the end of a server's reply without buffering it: only packet headers and first bytes are
+ * looked at, rows pass untouched. The server side always has DEPRECATE_EOF; for a client without it
+ * the parser says where the classic EOF belongs, and renumbers the packets behind it in place.
+ *
+ *            0x00 / 0xff                              0xfe, 0xff
+ *   FIRST ---------------------------------------> (terminator) --MORE_RESULTS--> FIRST
+ *     |  n columns            n-th definition seen      ^      \--otherwise-----> END
+ *     +-----------> COLUMNS ----------------------> ROWS
+ *     |  0xfb
+ *     +-----------> INFILE event; the caller sends the file, then FIRST again
+ *
+ * Source: protocol pages "com_query", "resultset", "com_stmt_prepare", "com_stmt_execute",
+ * "com_stmt_fetch"; shared facts 1. A progress report (ERR packet with code 0xffff, sent to clients
+ * with MARIADB_CLIENT_PROGRESS) is no terminator and passes. */
+#ifndef CAUSEWAY_PROTO_RESULT_H
+#define CAUSEWAY_PROTO_RESULT_H
+
+#include "proxy/base/bytes.h"
+
+enum result_shape {
+    RESULT_SHAPE_NONE,    /* the command has no reply */
+    RESULT_SHAPE_SIMPLE,  /* one OK, EOF or ERR */
+    RESULT_SHAPE_TEXT,    /* one packet of text (COM_STATISTICS), or ERR */
+    RESULT_SHAPE_ROWS,    /* any number of OKs and result sets, or ERR, or LOCAL INFILE */
+    RESULT_SHAPE_FIELDS,  /* definitions up to an EOF (COM_FIELD_LIST), or ERR */
+    RESULT_SHAPE_PREPARE, /* the answer to COM_STMT_PREPARE */
+    RESULT_SHAPE_FETCH,   /* rows up to an EOF (COM_STMT_FETCH), or ERR */
+};
+
+enum result_event_kind {
+    /* The bytes are used up, or those left must stay until more have come. */
+    RESULT_EVENT_NEED,
+    /* A client without DEPRECATE_EOF expects an EOF packet here, with event.seq; the packets behind it
+     * are numbered one higher from then on. Reported only when
+     * the parser was opened with legacy_eof, before the first packet behind the definitions is
+     * passed (also for the two blocks of a PREPARE answer that are not empty). Not reported when the
+     * packet behind the definitions is an OK with SERVER_STATUS_CURSOR_EXISTS (an opened cursor: the
+     * definitions' EOF is the last packet): there only the OK event comes. */
+    RESULT_EVENT_INSERT_EOF,
+    /* A whole packet that the caller must look at, at data[consumed], event.packet_len bytes with its
+     * header. It is NOT consumed: the caller forwards it or writes its own, with event.seq, and
+     * calls result_take() to go on behind it. */
+    RESULT_EVENT_OK,         /* OK, or the terminator of a result set (0xfe) */
+    RESULT_EVENT_ERR,
+    RESULT_EVENT_PREPARE_OK, /* first packet of a PREPARE answer (12 bytes of payload or more) */
+    RESULT_EVENT_INFILE,     /* 0xfb: the server asks for a file */
+    /* The reply is malformed; the connection to that server is of no use any more. */
+    RESULT_EVENT_BAD,
+};
+
+struct result_event {
+    enum result_event_kind kind;
+    size_t packet_len;  /* OK, ERR, PREPARE_OK, INFILE: header and payload */
+    size_t need_bytes;  /* NEED: from data[consumed] on, so many bytes must be there to go on; 1 when
+                           everything was consumed */
+    uint8_t seq;        /* the sequence number that the client must see on that packet */
+};
+
+struct result_parser {
+    uint8_t shape;
+    uint8_t state;
+    uint8_t seq_shift;    /* added to the sequence numbers of the packets that pass */
+    bool legacy_eof;
+    bool eof_due;         /* the definitions are through, their EOF not yet reported */
+    bool continued;       /* the last header said 0xffffff: the next packet goes on with that payload */
+    uint32_t payload_left; /* of the packet that is passing */
+    uint64_t definitions_left;
+    uint64_t definitions_next; /* PREPARE: the columns, behind the parameters */
+    uint64_t rows;             /* rows of the result set under way; for metrics */
+};
+
+/* The largest control packet (OK, ERR …) that a server may send: more is malformed. */
+enum { RESULT_CONTROL_PACKET_MAX = 1 << 20 };
+
+void result_open(struct result_parser *parser, enum result_shape shape, bool legacy_eof);
+
+/* Goes through data[0..len): passes as many bytes as can be forwarded as they are (sequence numbers
+ * are corrected in place where seq_shift is not 0) and returns their number, with `event` saying why
+ * it stopped. Call again from there. */
+size_t result_feed(struct result_parser *parser, uint8_t *data, size_t len,
+                   struct result_event *event);
+
+/* Takes the control packet that the last event named: for OK `status` is its status (MORE_RESULTS
+ * keeps the reply open), for PREPARE_OK the counts are read from `packet`. After an INFILE event the
+ * parser expects the server's final OK or ERR. `packet` points at its header. */
+void result_take(struct result_parser *parser, const struct result_event *event,
+                 const uint8_t *packet, uint16_t status);
+
+/* True when the reply is complete. */
+bool result_ended(const struct result_parser *parser);
+
+#endif

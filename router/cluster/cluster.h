@@ -1,0 +1,60 @@
+/* The servers as a whole, watched from the control thread: who leads, who follows whom, how far each
+ * follower's readers can see, and which accounts there are. Everything is non-blocking on one libev
+ * loop (Connector/C's _start/_cont calls through binlog/stream/service_conn).
+ *
+ *     per server:             probe every probe_interval ---> roles, health, latency ---> topology
+ *     per follower, domain:   long poll of gtid_slave_pos ---> positions board ---> events.confirmed
+ *     leader:                 digest of the accounts at each probe, rows when it changed ---> accounts
+ */
+#ifndef CAUSEWAY_ROUTER_CLUSTER_CLUSTER_H
+#define CAUSEWAY_ROUTER_CLUSTER_CLUSTER_H
+
+#include "binlog/positions.h"
+#include "router/accounts.h"
+#include "router/topology.h"
+
+#include <ev.h>
+
+struct cluster_server_settings {
+    const char *name;
+    const char *address; /* "127.0.0.1:3306", "[::1]:3306", "host:3306", "unix:/path" */
+    uint32_t weight;
+};
+
+struct cluster_settings {
+    const char *user;
+    const char *password;
+    uint32_t probe_interval_ms;
+    uint32_t max_lag_ms; /* a follower further behind is out of rotation */
+    size_t count;
+    const struct cluster_server_settings *servers;
+};
+
+/* Called in the control thread. */
+struct cluster_events {
+    /* A new snapshot, when anything a router looks at changed. The callee owns the reference. */
+    void (*topology)(struct topology *topology, void *context);
+    /* New accounts; the callee owns the reference. Also called, with an unchanged snapshot, as the
+     * answer to cluster_reread_accounts when the servers could not be read or it came too soon. */
+    void (*accounts)(struct accounts *accounts, void *context);
+    /* The positions board rose, or a column was emptied: once per batch. */
+    void (*confirmed)(void *context);
+    void *context;
+};
+
+struct cluster;
+
+/* Copies the settings. The first topology follows within a probe's time. Never fails: a server that
+ * can't be reached is tried again at every probe. */
+struct cluster *cluster_start(struct ev_loop *loop, struct positions *positions,
+                              const struct cluster_settings *settings,
+                              const struct cluster_events *events);
+/* Servers that stay (same name and address) keep their slot, connections and positions. */
+void cluster_reconfigure(struct cluster *cluster, const struct cluster_settings *settings);
+/* Asks for the accounts again; at most one reread a second reaches the servers. */
+void cluster_reread_accounts(struct cluster *cluster);
+/* Takes a server out of rotation for reads, or back. -ENOENT. */
+int cluster_drain(struct cluster *cluster, const char *name, bool drained);
+void cluster_stop(struct cluster *cluster);
+
+#endif

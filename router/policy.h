@@ -1,0 +1,28 @@
+/* The words of routing policy that proxy.ini, rules and hints share. */
+#ifndef CAUSEWAY_ROUTER_POLICY_H
+#define CAUSEWAY_ROUTER_POLICY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum consistency { CONSISTENCY_EVENTUAL, CONSISTENCY_SESSION };
+enum on_lag { ON_LAG_WAIT, ON_LAG_LEADER };
+enum balance { BALANCE_LEAST_BUSY, BALANCE_LATENCY, BALANCE_RANDOM };
+enum reads_on_leader { READS_ON_LEADER_FALLBACK, READS_ON_LEADER_SHARE };
+enum reads_without_followers { READS_WITHOUT_FOLLOWERS_LEADER, READS_WITHOUT_FOLLOWERS_REFUSE };
+enum pooling { POOLING_SESSION };
+
+struct policy {
+    enum consistency consistency;
+    enum on_lag on_lag;
+    enum balance balance;
+    enum reads_on_leader reads_on_leader;
+    enum reads_without_followers reads_without_followers;
+    enum pooling pooling;
+    uint32_t causal_timeout_ms;
+    uint32_t max_lag_ms;
+    uint32_t leader_wait_ms;
+    uint32_t max_server_connections; /* per server, over all workers */
+};
+
+#endif
