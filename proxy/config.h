@@ -29,14 +29,16 @@ struct config {
     uint32_t max_clients;
     char *console; /* address, or NULL: no console */
     char *console_user;
-    char *console_password;
-    int log_level; /* enum log_level */
+    char *console_password;      /* from either key; may be NULL with a unix socket */
+    char *console_password_file; /* as written, or NULL */
+    int log_level;               /* enum log_level */
     uint32_t login_timeout_ms;
     uint32_t drain_ms;
     uint32_t idle_server_timeout_ms; /* a pooled server connection unused for so long is closed */
 
     char *cluster_user; /* [cluster] */
     char *cluster_password;
+    char *cluster_password_file; /* as written, or NULL */
     uint32_t probe_interval_ms;
     uint32_t connect_timeout_ms; /* to a server, login included */
 
@@ -47,14 +49,15 @@ struct config {
     struct rule_set *rules; /* [rule:NAME] */
 };
 
-/* Errors are collected, not only the first: one line each, "proxy.ini:12: unknown key `listen` in
- * [proxy]; did you mean `listen`?". No secret is ever part of one. */
+/* Errors are collected, not only the first: one line each, "proxy.ini:12: unknown key `lisen` in
+ * [proxy]; did you mean `listen`?", in the order of the file. No secret is ever part of one. */
 struct config_errors {
     size_t count;
     char **lines;
 };
 
-/* Reads the file. NULL when there was any error. One reference. */
+/* Reads the file. NULL when there was any error. One reference. `errors` is filled in either way
+ * and freed by the caller. One thread at a time (the ini library has settings of its own). */
 struct config *config_load(const char *path, struct config_errors *errors);
 void config_errors_free(struct config_errors *errors);
 struct config *config_ref(struct config *config);
@@ -64,8 +67,9 @@ void config_unref(struct config *config);
 typedef void (*config_row)(const char *section, const char *key, const char *value, void *context);
 void config_each(const struct config *config, config_row row, void *context);
 
-/* What a reload can't change without a restart (listen, threads, console): the names of the keys that
- * differ, comma separated into `out`; empty when none do. */
-void config_restart_keys(const struct config *old, const struct config *new, char *out, size_t size);
+/* What a reload can't change without a restart (listen, threads, console): the names of the keys
+ * that differ, comma separated into `out`; empty when none do. */
+void config_restart_keys(const struct config *old, const struct config *new, char *out,
+                         size_t size);
 
 #endif

@@ -1,6 +1,6 @@
 /* The accounts of the cluster as its servers have them, and which one a login matches: an immutable
- * snapshot with a reference count. Matching follows server source sql/sql_acl.cc (acl_users sorted by
- * how specific the host is, then named before anonymous; the first that fits decides). */
+ * snapshot with a reference count. Matching follows server source sql/sql_acl.cc (acl_users sorted
+ * by how specific the host is, then named before anonymous; the first that fits decides). */
 #ifndef CAUSEWAY_ROUTER_ACCOUNTS_H
 #define CAUSEWAY_ROUTER_ACCOUNTS_H
 
@@ -31,10 +31,10 @@ struct account {
 
 struct accounts {
     atomic_uint references;
-    uint64_t generation;      /* grows with every reread */
-    bool name_resolve;        /* servers resolve names: 127.0.0.1 and ::1 are also `localhost` */
+    uint64_t generation; /* grows with every reread */
+    bool name_resolve;   /* servers resolve names: 127.0.0.1 and ::1 are also `localhost` */
     size_t count;
-    struct account *list;     /* sorted by accounts_finish() */
+    struct account *list; /* sorted by accounts_finish() */
 };
 
 struct accounts *accounts_new(void); /* empty, one reference */
@@ -45,8 +45,8 @@ void accounts_finish(struct accounts *accounts);
 struct accounts *accounts_ref(struct accounts *accounts);
 void accounts_unref(struct accounts *accounts);
 
-/* The account that `user` from `address` (numeric text, or "localhost" for a unix socket) is matched
- * to, or NULL. Host patterns are compared with the address, and with `localhost` where the
+/* The account that `user` from `address` (numeric text, or "localhost" for a unix socket) is
+ * matched to, or NULL. Host patterns are compared with the address, and with `localhost` where the
  * address is a loopback one and name_resolve is set (other names are not looked up). */
 const struct account *accounts_match(const struct accounts *accounts, struct span user,
                                      const char *address);
@@ -54,8 +54,11 @@ const struct account *accounts_match(const struct accounts *accounts, struct spa
 /* The host text of a server's 1045 message for that address ("localhost" or the address). */
 const char *accounts_host_text(const struct accounts *accounts, const char *address);
 
-/* From a row of the servers' tables: plugin, hash text (authentication_string), flags -> auth, stored,
- * digest. Alternatives (auth_or, JSON text) are looked through for a native one. */
+/* From a row of the servers' tables: plugin, hash text (authentication_string), alternatives
+ * (auth_or, JSON text, empty when there are none) -> auth, stored, plugin (malloc'd, a former one
+ * is freed; the caller frees it), digest. user, host and the flags must be set before: they are
+ * part of the digest. Alternatives are looked through for the first that Causeway can log in with.
+ * -EINVAL: auth_or is not JSON; the account is then ACCOUNT_UNSUPPORTED. */
 int account_fill(struct account *account, struct span plugin, struct span hash,
                  struct span auth_or_json);
 

@@ -9,27 +9,30 @@
 enum lex_mode {
     LEX_ANSI_QUOTES = 1,          /* "x" is an identifier */
     LEX_NO_BACKSLASH_ESCAPES = 2, /* \ in a string is a character like any other */
+    LEX_WIDE_CHARSET = 4, /* character_set_client is sjis, cp932, gbk, big5, swe7 or the like: the
+                             bytes of a character may look like quotes, so text that is not pure
+                             ASCII is not judged at all */
 };
 
 enum class_target {
-    CLASS_LEADER,     /* writes, or might; or depends on what only the leader has */
-    CLASS_READ,       /* a follower that covers the session may serve it */
-    CLASS_READ_TRX,   /* START TRANSACTION READ ONLY: opens a transaction on one follower */
-    CLASS_PREVIOUS,   /* speaks of the statement before: FOUND_ROWS(), ROW_COUNT(), SHOW WARNINGS … */
+    CLASS_LEADER,   /* writes, or might; or depends on what only the leader has */
+    CLASS_READ,     /* a follower that covers the session may serve it */
+    CLASS_READ_TRX, /* START TRANSACTION READ ONLY: opens a transaction on one follower */
+    CLASS_PREVIOUS, /* speaks of the statement before: FOUND_ROWS(), ROW_COUNT(), SHOW WARNINGS … */
 };
 
 enum class_flags {
-    CLASS_MULTI = 1 << 0,          /* more than one statement */
-    CLASS_TEMPORARY = 1 << 1,      /* creates a temporary table (its session stays on the leader) */
-    CLASS_LOCK_TABLES = 1 << 2,    /* LOCK TABLES, FLUSH TABLES … WITH READ LOCK */
-    CLASS_UNLOCK_TABLES = 1 << 3,  /* UNLOCK TABLES */
-    CLASS_SET = 1 << 4,            /* a SET of variables, names or character set, and nothing else */
-    CLASS_SET_ROLE = 1 << 5,       /* SET ROLE (or SET DEFAULT ROLE) occurs */
-    CLASS_OPAQUE = 1 << 6,         /* may do what its text does not show: CALL, EXECUTE, DO, a function
-                                      that is not built in, BEGIN NOT ATOMIC */
-    CLASS_USE = 1 << 7,            /* USE schema */
-    CLASS_LOCKING_READ = 1 << 8,   /* SELECT … FOR UPDATE / LOCK IN SHARE MODE */
-    CLASS_KILL = 1 << 9,           /* KILL in any form */
+    CLASS_MULTI = 1 << 0,         /* more than one statement */
+    CLASS_TEMPORARY = 1 << 1,     /* creates a temporary table (its session stays on the leader) */
+    CLASS_LOCK_TABLES = 1 << 2,   /* LOCK TABLES, FLUSH TABLES … WITH READ LOCK */
+    CLASS_UNLOCK_TABLES = 1 << 3, /* UNLOCK TABLES */
+    CLASS_SET = 1 << 4,           /* a SET of variables, names or character set, and nothing else */
+    CLASS_SET_ROLE = 1 << 5,      /* SET ROLE (or SET DEFAULT ROLE) occurs */
+    CLASS_OPAQUE = 1 << 6, /* may do what its text does not show: CALL, EXECUTE, DO, a function
+                              that is not built in, BEGIN NOT ATOMIC */
+    CLASS_USE = 1 << 7,    /* USE schema */
+    CLASS_LOCKING_READ = 1 << 8, /* SELECT … FOR UPDATE / LOCK IN SHARE MODE */
+    CLASS_KILL = 1 << 9,         /* KILL in any form */
 };
 
 /* A leading comment may say where: "/" "* causeway to=leader *" "/", with any of
@@ -50,13 +53,14 @@ struct hint {
 
 struct statement_class {
     enum class_target target;
-    uint32_t flags; /* enum class_flags */
-    uint64_t digest; /* of the tokens with literals left out: the same for SELECT 1 and SELECT 2 */
+    uint32_t flags;   /* enum class_flags */
+    uint64_t digest;  /* of the tokens with literals left out: the same for SELECT 1 and SELECT 2 */
     struct hint hint; /* spans point into the statement */
 };
 
 /* `sql` is the text of one COM_QUERY or COM_STMT_PREPARE (multi-statements included). Never fails:
- * text that can't be understood is CLASS_LEADER. Takes time linear in the text, allocates nothing. */
+ * text that can't be understood is CLASS_LEADER. Takes time linear in the text, allocates nothing.
+ */
 void classify(struct span sql, unsigned lex_mode, struct statement_class *out);
 
 /* Writes the text with every literal replaced by ? and white space folded, for the console and the

@@ -9,14 +9,14 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-/* "127.0.0.1:4006", "[::1]:4006", "0.0.0.0:4006", "unix:/path". No names are looked up here. -EINVAL.
- * *address_len gets the length in use. */
+/* "127.0.0.1:4006", "[::1]:4006", "0.0.0.0:4006", "unix:/path". No names are looked up here.
+ * -EINVAL. *address_len gets the length in use. */
 int address_parse(const char *text, struct sockaddr_storage *address, socklen_t *address_len);
 /* The numeric text of a peer without port ("localhost" for a unix socket). */
 void address_host_text(const struct sockaddr *address, char *out, size_t size);
 
-/* A bound, listening, non-blocking socket, or a negative errno. A unix socket left behind by a process
- * that is gone is replaced; `mode` is its file mode. */
+/* A bound, listening, non-blocking socket, or a negative errno. A unix socket left behind by a
+ * process that is gone is replaced; `mode` is its file mode. */
 int listener_bind(const char *text, unsigned mode, bool reuse_port);
 
 struct listener;

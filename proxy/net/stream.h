@@ -33,7 +33,8 @@ void stream_pool_close(struct stream_pool *pool);
 struct stream;
 
 /* How the bytes get onto the wire; the plain socket now, TLS and compression later. Both return the
- * number of bytes moved, 0 for end of file (receive), or a negative errno (-EAGAIN: would block). */
+ * number of bytes moved, 0 for end of file (receive), or a negative errno (-EAGAIN: would block).
+ */
 struct stream_transport {
     ssize_t (*receive)(struct stream *stream, void *data, size_t len);
     ssize_t (*send)(struct stream *stream, const struct iovec *parts, int count);
@@ -91,7 +92,8 @@ void stream_resume(struct stream *stream);
 /* --- out --- */
 
 /* Sends the parts now as far as the socket takes them, keeps a copy of the rest. The order of calls
- * is the order on the wire. 0, or a negative errno (the stream is dead; STREAM_FAILED follows not). */
+ * is the order on the wire. 0, or a negative errno (the stream is dead; STREAM_FAILED follows not).
+ */
 __attribute__((warn_unused_result)) int stream_write(struct stream *stream,
                                                      const struct iovec *parts, int count);
 __attribute__((warn_unused_result)) int stream_write_span(struct stream *stream, struct span bytes);

@@ -40,7 +40,7 @@
     X(RESET_CONNECTION, 0x1f, SIMPLE)                                                              \
     X(STMT_BULK_EXECUTE, 0xfa, ROWS)
 
-enum command {
+enum command_code {
 #define X(name, code, reply) COM_##name = code,
     COMMANDS(X)
 #undef X

@@ -23,36 +23,39 @@ struct greeting {
     struct span plugin;
 };
 
-/* Payload of the server's first packet. An ERR packet there (too many connections) is -ECONNREFUSED:
- * read it with err_parse. Protocol versions other than 10: -EPROTO. */
+/* Payload of the server's first packet. An ERR packet there (too many connections) is
+ * -ECONNREFUSED: read it with err_parse. Protocol versions other than 10: -EPROTO. */
 int greeting_parse(struct span payload, struct greeting *greeting);
 /* Appends the whole packet (seq 0). */
 void greeting_build(struct buf *out, const struct greeting *greeting);
 
 /* What a client answers, or sends in COM_CHANGE_USER. */
 struct login {
-    uint64_t capabilities;  /* not in COM_CHANGE_USER: the ones of the login hold */
+    uint64_t capabilities; /* not in COM_CHANGE_USER: the ones of the login hold, and stand here */
     uint32_t max_packet;
     uint16_t collation;
     struct span user;
-    struct span auth;       /* the answer to the salt */
+    struct span auth; /* the answer to the salt */
     struct span schema;
-    struct span plugin;     /* empty when the client did not say */
-    struct span attributes; /* connection attributes: the key/value pairs without the outer length */
+    struct span plugin; /* empty when the client did not say */
+    struct span
+        attributes; /* connection attributes: the key/value pairs without the outer length */
 };
 
 /* Payload of a HandshakeResponse41. -EPROTO when malformed or too long; -EOPNOTSUPP for a client
  * without PROTOCOL_41; -EAGAIN for an SSLRequest (32 bytes with CLIENT_SSL: TLS is not offered). */
 int login_parse(struct span payload, struct login *login);
-/* Appends the whole packet with sequence number `seq`. */
+/* Appends the whole packet with sequence number `seq`. The flags that say which fields are there
+ * (CONNECT_WITH_DB, PLUGIN_AUTH, CONNECT_ATTRS) are set by which of them are not empty. */
 void login_build(struct buf *out, uint8_t seq, const struct login *login);
 
 /* Payload of COM_CHANGE_USER with its command byte; `capabilities` are those of the session. */
 int change_user_parse(struct span payload, uint64_t capabilities, struct login *login);
 void change_user_build(struct buf *out, const struct login *login, uint64_t capabilities);
 
-/* 0xfe, plugin name NUL, salt (20 bytes and a NUL for the native plugin). A payload of one byte 0xfe
- * is the old-password switch: -EPROTO. */
+/* 0xfe, plugin name NUL, data. A salt of 20 bytes has a NUL behind it on the wire, which is not
+ * part of `data` on either side; other data is what it is. A payload of one byte 0xfe is the
+ * old-password switch: -EPROTO. */
 struct auth_switch {
     struct span plugin;
     struct span data;

@@ -19,7 +19,7 @@ struct ok_reply {
 
 struct err_reply {
     uint16_t code;
-    char sqlstate[6];     /* "HY000" when the packet has none (an error before login) */
+    char sqlstate[6]; /* "HY000" when the packet has none (an error before login) */
     struct span message;
 };
 
@@ -31,7 +31,10 @@ int err_parse(struct span payload, struct err_reply *err);
 
 /* Appends a whole packet to `out`. `capabilities` are the client's: without SESSION_TRACK the state
  * block is left out and the 0x4000 flag cleared; ok_build with header 0xfe for a client without
- * DEPRECATE_EOF writes the 5-byte EOF instead (warnings, status). An empty ok->state clears 0x4000. */
+ * DEPRECATE_EOF writes the 5-byte EOF instead (warnings, status). The 0x4000 flag is set exactly
+ * when ok->state is not empty and the client has SESSION_TRACK, in an EOF too (as a server does
+ * it). err_build without `sqlstate` (NULL) writes an error as it stands before a login. err_printf
+ * cuts the text at the 511 bytes that client libraries keep. */
 void ok_build(struct buf *out, uint8_t seq, const struct ok_reply *ok, uint64_t capabilities);
 void err_build(struct buf *out, uint8_t seq, uint16_t code, const char *sqlstate,
                struct span message);

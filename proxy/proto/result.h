@@ -28,19 +28,21 @@ enum result_shape {
 };
 
 enum result_event_kind {
-    /* The bytes are used up, or those left must stay until more have come. */
+    /* The bytes are used up, or those left must stay until more have come; or the reply is complete
+     * (ask result_ended) and what is left belongs to the next one. */
     RESULT_EVENT_NEED,
-    /* A client without DEPRECATE_EOF expects an EOF packet here, with event.seq; the packets behind it
-     * are numbered one higher from then on. Reported only when
-     * the parser was opened with legacy_eof, before the first packet behind the definitions is
-     * passed (also for the two blocks of a PREPARE answer that are not empty). Not reported when the
-     * packet behind the definitions is an OK with SERVER_STATUS_CURSOR_EXISTS (an opened cursor: the
-     * definitions' EOF is the last packet): there only the OK event comes. */
+    /* A client without DEPRECATE_EOF expects an EOF packet here, with event.seq; the packets behind
+     * it are numbered one higher from then on. Reported only when the parser was opened with
+     * legacy_eof: once the first byte behind the definitions of a result set is there, and behind
+     * each block of a PREPARE answer that is not empty. Not reported when the packet behind the
+     * definitions is an OK with SERVER_STATUS_CURSOR_EXISTS (an opened cursor: the definitions' EOF
+     * is the last packet): there only the OK event comes. The answer to COM_FIELD_LIST has one EOF
+     * only, its terminator. What a server puts into that EOF: see result_foresee. */
     RESULT_EVENT_INSERT_EOF,
-    /* A whole packet that the caller must look at, at data[consumed], event.packet_len bytes with its
-     * header. It is NOT consumed: the caller forwards it or writes its own, with event.seq, and
+    /* A whole packet that the caller must look at, at data[consumed], event.packet_len bytes with
+     * its header. It is NOT consumed: the caller forwards it or writes its own, with event.seq, and
      * calls result_take() to go on behind it. */
-    RESULT_EVENT_OK,         /* OK, or the terminator of a result set (0xfe) */
+    RESULT_EVENT_OK, /* OK, or the terminator of a result set (0xfe) */
     RESULT_EVENT_ERR,
     RESULT_EVENT_PREPARE_OK, /* first packet of a PREPARE answer (12 bytes of payload or more) */
     RESULT_EVENT_INFILE,     /* 0xfb: the server asks for a file */
@@ -50,22 +52,23 @@ enum result_event_kind {
 
 struct result_event {
     enum result_event_kind kind;
-    size_t packet_len;  /* OK, ERR, PREPARE_OK, INFILE: header and payload */
-    size_t need_bytes;  /* NEED: from data[consumed] on, so many bytes must be there to go on; 1 when
-                           everything was consumed */
-    uint8_t seq;        /* the sequence number that the client must see on that packet */
+    size_t packet_len; /* OK, ERR, PREPARE_OK, INFILE: header and payload */
+    size_t need_bytes; /* NEED: from data[consumed] on, so many bytes must be there to go on; 1 when
+                          everything was consumed */
+    uint8_t seq;       /* the sequence number that the client must see on that packet */
 };
 
 struct result_parser {
     uint8_t shape;
     uint8_t state;
-    uint8_t seq_shift;    /* added to the sequence numbers of the packets that pass */
+    uint8_t seq_shift; /* added to the sequence numbers of the packets that pass */
     bool legacy_eof;
-    bool eof_due;         /* the definitions are through, their EOF not yet reported */
-    bool continued;       /* the last header said 0xffffff: the next packet goes on with that payload */
+    bool eof_due;     /* the definitions are through, their EOF not yet reported */
+    bool continued;   /* the last header said 0xffffff: the next packet goes on with that payload */
+    uint8_t last_seq; /* of the last definition that passed, as the server numbered it */
     uint32_t payload_left; /* of the packet that is passing */
-    uint64_t definitions_left;
-    uint64_t definitions_next; /* PREPARE: the columns, behind the parameters */
+    uint32_t definitions_left;
+    uint32_t definitions_next; /* PREPARE: the columns, behind the parameters */
     uint64_t rows;             /* rows of the result set under way; for metrics */
 };
 
@@ -75,16 +78,24 @@ enum { RESULT_CONTROL_PACKET_MAX = 1 << 20 };
 void result_open(struct result_parser *parser, enum result_shape shape, bool legacy_eof);
 
 /* Goes through data[0..len): passes as many bytes as can be forwarded as they are (sequence numbers
- * are corrected in place where seq_shift is not 0) and returns their number, with `event` saying why
- * it stopped. Call again from there. */
+ * are corrected in place where seq_shift is not 0) and returns their number, with `event` saying
+ * why it stopped. Call again from there. */
 size_t result_feed(struct result_parser *parser, uint8_t *data, size_t len,
                    struct result_event *event);
 
 /* Takes the control packet that the last event named: for OK `status` is its status (MORE_RESULTS
- * keeps the reply open), for PREPARE_OK the counts are read from `packet`. After an INFILE event the
- * parser expects the server's final OK or ERR. `packet` points at its header. */
+ * keeps the reply open), for PREPARE_OK the counts are read from `packet`. After an INFILE event
+ * the parser expects the server's final OK or ERR. `packet` points at its header. */
 void result_take(struct result_parser *parser, const struct result_event *event,
                  const uint8_t *packet, uint16_t status);
+
+/* What a server without DEPRECATE_EOF would have put into the EOF behind the definitions. Call it
+ * on INSERT_EOF with the bytes behind what was consumed. When the terminator of the result set is
+ * among them: true, and its status, which is that of the EOF too (measured; but EXPLAIN and the
+ * like set NO_INDEX_USED later). Otherwise false: the status is then best taken from the last
+ * reply, without the flags of a statement. Changes nothing. */
+bool result_foresee(const struct result_parser *parser, const uint8_t *data, size_t len,
+                    uint16_t *status);
 
 /* True when the reply is complete. */
 bool result_ended(const struct result_parser *parser);

@@ -1,5 +1,6 @@
 /* The session state block of an OK packet, read entry by entry, and filtered for a client.
- * Source: protocol page "ok_packet", session state info; types measured in shared facts section 1. */
+ * Source: protocol page "ok_packet", session state info; types measured in shared facts section 1.
+ */
 #ifndef CAUSEWAY_PROTO_SESSION_TRACK_H
 #define CAUSEWAY_PROTO_SESSION_TRACK_H
 
@@ -15,8 +16,8 @@ enum track_type {
 };
 
 struct track_entry {
-    uint8_t type;     /* enum track_type, or one unknown here */
-    struct span name; /* of a system variable */
+    uint8_t type;      /* enum track_type, or one unknown here */
+    struct span name;  /* of a system variable */
     struct span value; /* its value; the schema; "1" of a state change; the text otherwise */
     struct span raw;   /* the whole entry: type, length, data */
 };

@@ -1,10 +1,11 @@
-/* The servers as a whole, watched from the control thread: who leads, who follows whom, how far each
- * follower's readers can see, and which accounts there are. Everything is non-blocking on one libev
- * loop (Connector/C's _start/_cont calls through binlog/stream/service_conn).
+/* The servers as a whole, watched from the control thread: who leads, who follows whom, how far
+ * each follower's readers can see, and which accounts there are. Everything is non-blocking on one
+ * libev loop (Connector/C's _start/_cont calls through binlog/stream/service_conn).
  *
  *     per server:             probe every probe_interval ---> roles, health, latency ---> topology
- *     per follower, domain:   long poll of gtid_slave_pos ---> positions board ---> events.confirmed
- *     leader:                 digest of the accounts at each probe, rows when it changed ---> accounts
+ *     per follower, domain:   long poll of gtid_slave_pos ---> positions board --->
+ * events.confirmed leader:                 digest of the accounts at each probe, rows when it
+ * changed ---> accounts
  */
 #ifndef CAUSEWAY_ROUTER_CLUSTER_CLUSTER_H
 #define CAUSEWAY_ROUTER_CLUSTER_CLUSTER_H
@@ -30,7 +31,8 @@ struct cluster_settings {
     const struct cluster_server_settings *servers;
 };
 
-/* Called in the control thread. */
+/* Called in the control thread, always from the loop: never from within a call of this header,
+ * except that cluster_drain and cluster_reconfigure hand out the changed topology themselves. */
 struct cluster_events {
     /* A new snapshot, when anything a router looks at changed. The callee owns the reference. */
     void (*topology)(struct topology *topology, void *context);
@@ -55,6 +57,12 @@ void cluster_reconfigure(struct cluster *cluster, const struct cluster_settings 
 void cluster_reread_accounts(struct cluster *cluster);
 /* Takes a server out of rotation for reads, or back. -ENOENT. */
 int cluster_drain(struct cluster *cluster, const char *name, bool drained);
+/* Somebody saw that server fail (a connection ended, an answer did not come): it is probed at once.
+ */
+void cluster_suspect(struct cluster *cluster, unsigned slot);
+/* The leader's @@gtid_binlog_pos of its last probe, for the console; NULL without a leader. */
+const struct gtid_vector *cluster_leader_position(const struct cluster *cluster);
+/* No event comes after it. Not from within an event. NULL is allowed. */
 void cluster_stop(struct cluster *cluster);
 
 #endif

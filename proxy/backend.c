@@ -1,0 +1,192 @@
+/* A connection to a server: see backend.h. The login is in backend_auth.c. */
+#include "proxy/backend.h"
+
+#include "proxy/base/log.h"
+#include "proxy/worker.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum { LOGIN_PACKET_MAX = 64 << 10 };
+
+void backend_fail(struct backend *backend, uint16_t code, const char *sqlstate, const char *format,
+                  ...)
+{
+    if (backend->state == BACKEND_FAILED || backend->state == BACKEND_CLOSED)
+        return;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(backend->error_text, sizeof(backend->error_text), format, args);
+    va_end(args);
+    snprintf(backend->error_sqlstate, sizeof(backend->error_sqlstate), "%s", sqlstate);
+    backend->error_code = code;
+    bool was_opening = backend->state != BACKEND_READY;
+    backend->state = BACKEND_FAILED;
+    ev_timer_stop(backend->worker->loop, &backend->timer);
+    stream_pause(&backend->stream);
+    if (was_opening)
+        backend->worker->counters.server_connect_errors++;
+    backend->events->failed(backend);
+}
+
+static const char *server_name(const struct backend *backend)
+{
+    const struct topology_server *server = worker_server(backend->worker, (int)backend->slot);
+    return server ? server->name : "a server that is gone";
+}
+
+int backend_peek_packet(struct backend *backend, struct span *payload, uint8_t *seq)
+{
+    size_t len = stream_len(&backend->stream);
+    if (len < PACKET_HEADER_BYTES)
+        return 0;
+    const uint8_t *data = stream_data(&backend->stream);
+    size_t payload_len = packet_payload_len(data);
+    if (payload_len > LOGIN_PACKET_MAX)
+        return -EPROTO;
+    if (len < PACKET_HEADER_BYTES + payload_len) {
+        stream_want(&backend->stream, PACKET_HEADER_BYTES + payload_len);
+        return 0;
+    }
+    *payload = span_of(data + PACKET_HEADER_BYTES, payload_len);
+    *seq = packet_seq(data);
+    return 1;
+}
+
+/* --- events of the socket --- */
+
+static void login_readable(struct backend *backend)
+{
+    ssize_t n = stream_receive(&backend->stream);
+    if (n == -EAGAIN)
+        return;
+    if (n <= 0) {
+        backend_fail(backend, 2013, "08S01", "%s closed the connection during login%s%s",
+                     server_name(backend), n < 0 ? ": " : "", n < 0 ? strerror((int)-n) : "");
+        return;
+    }
+    backend_login_readable(backend);
+}
+
+static void on_stream(struct stream *stream, enum stream_event event)
+{
+    struct backend *backend = stream->owner;
+    if (backend->state == BACKEND_FAILED || backend->state == BACKEND_CLOSED)
+        return;
+    switch (event) {
+    case STREAM_READABLE:
+        if (backend->state == BACKEND_READY)
+            backend->events->readable(backend);
+        else
+            login_readable(backend);
+        break;
+    case STREAM_DRAINED:
+        if (backend->state == BACKEND_READY)
+            backend->events->drained(backend);
+        break;
+    case STREAM_FAILED:
+        backend_fail(backend, 2013, "08S01", "the connection to %s broke: %s", server_name(backend),
+                     strerror(-stream->error));
+        break;
+    }
+}
+
+static void on_timeout(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+    (void)loop;
+    (void)events;
+    struct backend *backend = list_object(timer, struct backend, timer);
+    backend_fail(backend, 2013, "08S01", "%s did not finish the login within %u ms",
+                 server_name(backend), backend->worker->config->connect_timeout_ms);
+}
+
+/* --- life --- */
+
+static int start_connect(const struct topology_server *server)
+{
+    int fd = socket(server->address.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    if (connect(fd, &server->address.any, server->address_len) < 0 && errno != EINPROGRESS &&
+        errno != EAGAIN) {
+        int error = -errno;
+        close(fd);
+        return error;
+    }
+    return fd;
+}
+
+static bool take_place(struct worker *worker, unsigned slot)
+{
+    atomic_uint *open = &worker->shared->server_connections[slot];
+    if (atomic_fetch_add(open, 1) < worker->config->policy.max_server_connections)
+        return true;
+    atomic_fetch_sub(open, 1);
+    return false;
+}
+
+/* A connect that failed at once: told from the loop, as every other outcome. */
+static void on_failed_at_once(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+    (void)loop;
+    (void)events;
+    struct backend *backend = list_object(timer, struct backend, timer);
+    int error = backend->stream.error;
+    backend_fail(backend, 2003, "HY000", "can't connect to %s: %s", server_name(backend),
+                 strerror(-error));
+}
+
+struct backend *backend_open(struct worker *worker, const struct topology_server *server,
+                             struct identity *identity, bool guarded,
+                             const struct backend_events *events, void *owner)
+{
+    if (!take_place(worker, server->slot))
+        return NULL;
+    struct backend *backend = slab_get(&worker->backend_slab);
+    list_init(&backend->node);
+    backend->worker = worker;
+    backend->events = events;
+    backend->owner = owner;
+    backend->identity = identity_ref(identity);
+    backend->guarded = guarded;
+    backend->slot = server->slot;
+    backend->server_id = server->server_id;
+    backend->serial = ++worker->pool.next_serial;
+    backend->checks_account = identity->account_user != NULL;
+    worker->counters.server_connects++;
+    int fd = start_connect(server);
+    if (fd < 0) {
+        backend->stream.error = fd;
+        ev_timer_init(&backend->timer, on_failed_at_once, 0., 0.);
+    } else {
+        stream_open(&backend->stream, worker->loop, &worker->stream_pool, fd, on_stream, backend);
+        ev_timer_init(&backend->timer, on_timeout, worker->config->connect_timeout_ms / 1000., 0.);
+    }
+    ev_timer_start(worker->loop, &backend->timer);
+    backend->state = BACKEND_GREETING;
+    return backend;
+}
+
+void backend_close(struct backend *backend, const char *why)
+{
+    if (backend->state == BACKEND_CLOSED)
+        return;
+    struct worker *worker = backend->worker;
+    log_debug("server connection %s/%u closed: %s", server_name(backend), backend->thread_id, why);
+    backend->state = BACKEND_CLOSED;
+    ev_timer_stop(worker->loop, &backend->timer);
+    stream_close(&backend->stream);
+    identity_unref(backend->identity);
+    backend->identity = NULL;
+    atomic_fetch_sub(&worker->shared->server_connections[backend->slot], 1);
+    list_remove(&backend->node);
+    list_append(&worker->dead_backends, &backend->node);
+}
+
+void backend_adopt(struct backend *backend, const struct backend_events *events, void *owner)
+{
+    backend->events = events;
+    backend->owner = owner;
+}

@@ -1,0 +1,96 @@
+/* A connection to a server on the data path: its own login, its set-up, and who uses it now.
+ *
+ *   GREETING -> LOGIN -> SETUP -> READY (its owner's)
+ *       |         ^        |        |
+ *       |         +--------|--------+ backend_reset
+ *       +------------------+---> FAILED (the owner is told, and closes it)
+ *
+ * SETUP asks for session tracking of everything, on a follower for the read-only guard, and
+ * compares the account that the server sees with the one that the client matched (FACTS 1, DESIGN
+ * 5). */
+#ifndef CAUSEWAY_PROXY_BACKEND_H
+#define CAUSEWAY_PROXY_BACKEND_H
+
+#include "proxy/base/list.h"
+#include "proxy/identity.h"
+#include "proxy/net/stream.h"
+#include "router/topology.h"
+
+struct worker;
+struct backend;
+
+/* How the owner hears of its connection. After failed() the owner closes it. */
+struct backend_events {
+    void (*ready)(struct backend *backend);    /* set up, or reset: usable */
+    void (*readable)(struct backend *backend); /* READY only: call stream_receive */
+    void (*drained)(struct backend *backend);  /* READY only: see STREAM_DRAINED */
+    void (*failed)(struct backend *backend);   /* backend->error_* say why */
+};
+
+enum backend_state {
+    BACKEND_GREETING, /* connecting, or connected: the server speaks first */
+    BACKEND_LOGIN,
+    BACKEND_SETUP,
+    BACKEND_READY,
+    BACKEND_FAILED,
+    BACKEND_CLOSED,
+};
+
+struct backend {
+    struct list node; /* in the pool, or on the worker's list of the dead */
+    struct stream stream;
+    struct ev_timer timer; /* connect and login must end in connect_timeout */
+    struct worker *worker;
+    const struct backend_events *events;
+    void *owner;
+    struct identity *identity;
+    enum backend_state state;
+    uint8_t setup_replies_due; /* packets of the set-up still to come */
+    bool checks_account;       /* the set-up asks for CURRENT_USER() */
+    bool guarded;              /* a follower's: runs under SESSION TRANSACTION READ ONLY */
+    bool tainted;              /* may hold state that a reset keeps (a role): never pooled */
+    bool needs_reset;          /* COM_RESET_CONNECTION must go ahead of the next statement */
+    bool needs_setup;          /* COM_RESET_CONNECTION undid the set-up: send it ahead again */
+    unsigned slot;
+    uint32_t server_id;    /* which server this was */
+    uint64_t serial;       /* tells this connection from one that replaces it */
+    uint32_t thread_id;    /* of the server */
+    uint16_t status;       /* of the last reply */
+    uint64_t vars_version; /* how far the session's variables are replayed here */
+    uint64_t idle_since_ms;
+    uint16_t error_code;
+    char error_sqlstate[6];
+    char error_text[256];
+};
+
+/* Starts connecting; ready() or failed() follows, never from within this call. Counts against
+ * max_server_connections: NULL when the limit is reached. Takes a reference of `identity`. */
+struct backend *backend_open(struct worker *worker, const struct topology_server *server,
+                             struct identity *identity, bool guarded,
+                             const struct backend_events *events, void *owner);
+
+/* Closes the socket now; the memory goes at the end of the loop's turn. `why` is logged at debug.
+ */
+void backend_close(struct backend *backend, const char *why);
+
+/* Makes a READY connection as good as new (COM_CHANGE_USER: variables, user variables, temporary
+ * tables, locks, role), then set-up again; ready() or failed() follows. */
+void backend_reset(struct backend *backend);
+
+/* Hands a connection to another owner. */
+void backend_adopt(struct backend *backend, const struct backend_events *events, void *owner);
+
+/* The set-up as one COM_QUERY packet, for a connection with needs_setup. */
+void backend_setup_packet(const struct backend *backend, struct buf *out);
+
+/* For the file that implements the login (backend_auth.c) and this one. */
+void backend_fail(struct backend *backend, uint16_t code, const char *sqlstate, const char *format,
+                  ...) __attribute__((format(printf, 4, 5)));
+void backend_login_readable(struct backend *backend);
+
+/* One whole packet at the front of what was received: 1 with payload and seq (consume
+ * PACKET_HEADER_BYTES + payload.len when done), 0 when more bytes must come, -EPROTO when it is
+ * longer than any packet of a login. */
+int backend_peek_packet(struct backend *backend, struct span *payload, uint8_t *seq);
+
+#endif

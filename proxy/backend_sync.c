@@ -1,0 +1,265 @@
+/* Making a server connection the same as the session's other one, ahead of a statement (DESIGN 5):
+ * the set-up where a reset undid it, variables and schema that changed elsewhere, and a prepared
+ * statement that this server does not have yet. On a follower it goes out in one write with the
+ * statement; on the leader, and where an answer is needed first, the statement waits for it. */
+#include "proxy/base/log.h"
+#include "proxy/proto/command.h"
+#include "proxy/proto/reply.h"
+#include "proxy/session.h"
+#include "proxy/worker.h"
+
+static void add_command(struct session *session, struct buf *out, uint8_t code, struct span text)
+{
+    size_t begin = packet_begin(out);
+    buf_append_u8(out, code);
+    buf_append_span(out, text);
+    packet_end(out, begin, 0);
+    session->command.prelude_due++;
+}
+
+static void add_variables(struct session *session, struct backend *backend, struct buf *out)
+{
+    struct buf sql = {0};
+    sessvars_replay(&session->vars, backend->vars_version, &sql);
+    if (sql.len)
+        add_command(session, out, COM_QUERY, buf_span(&sql));
+    buf_free(&sql);
+    if (session->vars.schema && session->vars.schema_version > backend->vars_version)
+        add_command(session, out, COM_INIT_DB, span_text(session->vars.schema));
+    backend->vars_version = session->vars.version;
+}
+
+static bool must_prepare(const struct session *session, const struct backend *backend)
+{
+    struct statement *statement = session->command.statement;
+    uint8_t code = session->command.code;
+    return statement && code != COM_STMT_PREPARE && code != COM_STMT_FETCH &&
+           !statement_on(statement, backend);
+}
+
+/* All that must be said first. */
+static void compose(struct session *session, struct backend *backend, struct buf *out)
+{
+    struct command *command = &session->command;
+    command->prelude_due = 0;
+    command->prelude_prepares = false;
+    if (backend->needs_reset) {
+        add_command(session, out, COM_RESET_CONNECTION, (struct span){0});
+        backend->needs_reset = false;
+        backend->needs_setup = true;
+    }
+    if (backend->needs_setup) {
+        backend_setup_packet(backend, out);
+        command->prelude_due++;
+        backend->needs_setup = false;
+    }
+    if (backend->vars_version < session->vars.version)
+        add_variables(session, backend, out);
+    if (must_prepare(session, backend)) {
+        add_command(session, out, COM_STMT_PREPARE, buf_span(&command->statement->sql));
+        command->prelude_prepares = true;
+    }
+}
+
+/* SET NAMES … COLLATE reports no collation: the leader connection is asked before the first replay.
+ */
+static bool ask_collation(struct session *session)
+{
+    static const char question[] = "SELECT @@collation_connection";
+    struct backend *leader = session->leader;
+    if (!session->vars.collation_unknown || session->running == leader || !leader ||
+        leader->state != BACKEND_READY)
+        return false;
+    struct buf out = {0};
+    session->command.prelude_due = 0;
+    add_command(session, &out, COM_QUERY, span_text(question));
+    session->command.prelude_asks = true;
+    int error = stream_write_span(&leader->stream, buf_span(&out));
+    buf_free(&out);
+    if (error) {
+        session->command.prelude_asks = false;
+        return false;
+    }
+    session->command.asked_for = session->running;
+    session->running = leader;
+    session_enter(session, SESSION_WAIT_PRELUDE);
+    return true;
+}
+
+static void open_answer(struct session *session)
+{
+    const struct command *command = &session->command;
+    bool prepare = command->prelude_due == 1 && command->prelude_prepares;
+    result_open(&session->parser, prepare ? RESULT_SHAPE_PREPARE : RESULT_SHAPE_SIMPLE, false);
+}
+
+static enum step wait_for_answers(struct session *session, struct backend *backend,
+                                  const struct buf *out)
+{
+    session_enter(session, SESSION_WAIT_PRELUDE);
+    int error = stream_write_span(&backend->stream, buf_span(out));
+    if (error)
+        backend_fail(backend, 2013, "08S01", "%s", strerror(-error));
+    return STEP_WAIT;
+}
+
+enum step step_prelude(struct session *session)
+{
+    struct command *command = &session->command;
+    struct backend *backend = session->running;
+    struct buf *out = &session->worker->prelude;
+    out->len = 0;
+    command->prelude_due = 0;
+    if (backend->vars_version != session->vars.version || backend->needs_setup ||
+        backend->needs_reset || must_prepare(session, backend)) {
+        if (ask_collation(session))
+            return STEP_WAIT;
+        compose(session, backend, out);
+    }
+    if (command->prelude_due > 0) {
+        open_answer(session);
+        /* Only what does no harm may follow a set-up that might fail. */
+        if (!backend->guarded || !command->repeatable || command->prelude_prepares)
+            return wait_for_answers(session, backend, out);
+    }
+    session_enter(session, SESSION_SEND);
+    return STEP_MORE;
+}
+
+/* --- the answers --- */
+
+/* A server refused what makes it the same: a follower is left alone for this statement (it may lack
+ * the schema yet), the leader's word goes to the client. */
+static enum step refused(struct session *session, const struct err_reply *err)
+{
+    struct backend *backend = session->running;
+    bool login = session->command.code == COM_CONNECT;
+    backend->tainted = true;
+    if (backend->guarded && !login && session->trx != backend) {
+        session_log(session, LOG_LEVEL_INFO, "the follower refused the session's state (%u %.*s)",
+                    err->code, (int)err->message.len, (const char *)err->message.data);
+        backend_fail(backend, 2013, "08S01", "it refused the session's state");
+        return STEP_WAIT;
+    }
+    struct buf text = {0};
+    buf_append_span(&text, err->message);
+    buf_append_u8(&text, 0);
+    uint16_t code = err->code;
+    char sqlstate[6];
+    memcpy(sqlstate, err->sqlstate, sizeof(sqlstate));
+    /* What is set there now is not known: start with a new connection next time. */
+    struct backend **place = backend == session->leader ? &session->leader : &session->reader;
+    *place = NULL;
+    session->running = NULL;
+    backend_close(backend, "it refused the session's state");
+    enum step step = session_refuse(session, code, sqlstate, "%s", (const char *)text.data);
+    buf_free(&text);
+    return step;
+}
+
+static void note_prepared(struct session *session, struct span payload)
+{
+    statement_prepared(session->command.statement, session->running, load_u32(payload.data + 1));
+}
+
+/* One packet of the answers at the front of the stream. 1: taken; 0: more bytes must come; -1: the
+ * state has changed, look no further. */
+static int take_answer(struct session *session)
+{
+    struct backend *backend = session->running;
+    struct result_event event;
+    size_t used = result_feed(&session->parser, stream_data(&backend->stream),
+                              stream_len(&backend->stream), &event);
+    stream_consume(&backend->stream, used);
+    struct span payload = {0};
+    struct ok_reply ok = {0};
+    struct err_reply err;
+    if (event.kind != RESULT_EVENT_NEED && event.kind != RESULT_EVENT_BAD)
+        payload = span_of(stream_data(&backend->stream) + PACKET_HEADER_BYTES,
+                          event.packet_len - PACKET_HEADER_BYTES);
+    switch (event.kind) {
+    case RESULT_EVENT_NEED:
+        if (result_ended(&session->parser))
+            return 1;
+        if (event.need_bytes > 1)
+            stream_want(&backend->stream, event.need_bytes);
+        return 0;
+    case RESULT_EVENT_OK:
+        if (!ok_parse(payload, &ok))
+            session_note_status(session, backend, ok.status);
+        break;
+    case RESULT_EVENT_PREPARE_OK:
+        if (payload.len >= 12)
+            note_prepared(session, payload);
+        break;
+    case RESULT_EVENT_ERR:
+        if (err_parse(payload, &err))
+            break;
+        refused(session, &err);
+        return -1;
+    default: backend_fail(backend, 2027, "HY000", "malformed answer to the set-up"); return -1;
+    }
+    result_take(&session->parser, &event, stream_data(&backend->stream), ok.status);
+    stream_consume(&backend->stream, event.packet_len);
+    return 1;
+}
+
+/* The four packets of SELECT @@collation_connection, read as a whole. */
+static enum step take_collation(struct session *session)
+{
+    struct command *command = &session->command;
+    struct backend *leader = session->running;
+    struct reader reader =
+        reader_of(span_of(stream_data(&leader->stream), stream_len(&leader->stream)));
+    struct span value = {0};
+    for (int packet = 0; packet < 4; packet++) {
+        uint32_t len = read_u24(&reader);
+        read_u8(&reader);
+        struct reader payload = reader_of(read_span(&reader, len));
+        if (reader.bad)
+            return STEP_WAIT;
+        if (packet == 0 && len > 0 && payload.at[0] == 0xff)
+            break;
+        if (packet == 2)
+            value = read_lenenc_span(&payload);
+    }
+    if (value.len)
+        sessvars_set_collation(&session->vars, value);
+    session->vars.collation_unknown = false;
+    leader->vars_version = session->vars.version;
+    stream_consume(&leader->stream, stream_len(&leader->stream));
+    command->prelude_asks = false;
+    session->running = command->asked_for;
+    session_enter(session, SESSION_PRELUDE);
+    return STEP_MORE;
+}
+
+int prelude_take(struct session *session)
+{
+    struct command *command = &session->command;
+    while (command->prelude_due > 0) {
+        int taken = take_answer(session);
+        if (taken <= 0)
+            return taken;
+        if (!result_ended(&session->parser))
+            continue;
+        command->prelude_due--;
+        open_answer(session);
+    }
+    return 1;
+}
+
+enum step step_wait_prelude(struct session *session)
+{
+    struct command *command = &session->command;
+    if (command->prelude_asks)
+        return take_collation(session);
+    int taken = prelude_take(session);
+    if (taken == 0)
+        return STEP_WAIT;
+    if (taken > 0) {
+        session->worker->prelude.len = 0;
+        session_enter(session, SESSION_SEND);
+    }
+    return STEP_MORE;
+}

@@ -1,0 +1,333 @@
+/* The front half of a login: greet, take the answer, find the account, check the proof. The back
+ * half is that of every command: a server connection, which is logged in with what the proof
+ * revealed (proto/auth_native). Wrong or unknown: the accounts are read again once before the
+ * client is refused, so a changed or new account works without a restart. */
+#include "proxy/base/log.h"
+#include "proxy/base/memory.h"
+#include "proxy/proto/capability.h"
+#include "proxy/proto/command.h"
+#include "proxy/proto/reply.h"
+#include "proxy/session.h"
+#include "proxy/worker.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { DEFAULT_COLLATION = 45, LOGIN_PACKET_MAX = 64 << 10 };
+
+/* What Causeway speaks with clients: all of MariaDB 10.11 but for TLS, compression and the caching
+ * of result metadata. Not bit 0: a MariaDB server leaves it out to say that bits 32 and up count.
+ */
+#define OFFERED                                                                                    \
+    (CLIENT_FOUND_ROWS | CLIENT_LONG_FLAG | CLIENT_CONNECT_WITH_DB | CLIENT_NO_SCHEMA |            \
+     CLIENT_ODBC | CLIENT_LOCAL_FILES | CLIENT_IGNORE_SPACE | CLIENT_PROTOCOL_41 |                 \
+     CLIENT_INTERACTIVE | CLIENT_IGNORE_SIGPIPE | CLIENT_TRANSACTIONS | CLIENT_RESERVED |          \
+     CLIENT_SECURE_CONNECTION | CLIENT_MULTI_STATEMENTS | CLIENT_MULTI_RESULTS |                   \
+     CLIENT_PS_MULTI_RESULTS | CLIENT_PLUGIN_AUTH | CLIENT_CONNECT_ATTRS |                         \
+     CLIENT_PLUGIN_AUTH_LENENC_CLIENT_DATA | CLIENT_CAN_HANDLE_EXPIRED_PASSWORDS |                 \
+     CLIENT_SESSION_TRACK | CLIENT_DEPRECATE_EOF | CLIENT_REMEMBER_OPTIONS |                       \
+     MARIADB_CLIENT_PROGRESS | MARIADB_CLIENT_STMT_BULK_OPERATIONS |                               \
+     MARIADB_CLIENT_EXTENDED_METADATA)
+
+/* A login under way: of a new client, or a COM_CHANGE_USER. */
+struct login_state {
+    char *user;
+    char *schema; /* NULL: none asked for */
+    uint8_t proof[NATIVE_HASH_BYTES];
+    size_t proof_len;
+    uint16_t collation;
+    uint8_t seq; /* of Causeway's next packet */
+    bool changes_user;
+    bool switched; /* asked for the native plugin already */
+    bool reread;   /* the accounts were read again for this login */
+};
+
+void client_auth_forget(struct session *session)
+{
+    struct login_state *login = session->login;
+    if (!login)
+        return;
+    memory_wipe(login->proof, sizeof(login->proof));
+    free(login->user);
+    free(login->schema);
+    free(login);
+    session->login = NULL;
+}
+
+uint8_t client_auth_seq(const struct session *session)
+{
+    return session->login ? session->login->seq : 1;
+}
+
+void client_auth_begin(struct session *session)
+{
+    struct greeting greeting = {
+        .version = span_text(session->worker->topology->version),
+        .connection_id = session->id,
+        .capabilities = OFFERED,
+        .collation = DEFAULT_COLLATION,
+        .status = SERVER_STATUS_AUTOCOMMIT,
+        .plugin = span_text(NATIVE_PLUGIN),
+    };
+    native_salt(session->salt);
+    memcpy(greeting.salt, session->salt, SALT_BYTES);
+    session->status = SERVER_STATUS_AUTOCOMMIT;
+    session->command.code = COM_CONNECT;
+    struct buf out = {0};
+    greeting_build(&out, &greeting);
+    session_arm(session, session->worker->config->login_timeout_ms);
+    session_send(session, buf_span(&out));
+    buf_free(&out);
+}
+
+/* --- packets of the client --- */
+
+/* The whole packet at the front, or 0 when more must come; negative: the session was closed. */
+static int peek(struct session *session, struct span *payload)
+{
+    struct stream *client = &session->client;
+    size_t len = stream_len(client);
+    if (len < PACKET_HEADER_BYTES) {
+        if (!session->client_ended)
+            return 0;
+        session_close(session, "the client left during login");
+        return -ECONNRESET;
+    }
+    const uint8_t *data = stream_data(client);
+    size_t payload_len = packet_payload_len(data);
+    if (payload_len > LOGIN_PACKET_MAX || packet_seq(data) != client_auth_seq(session)) {
+        session_protocol_error(session, payload_len > LOGIN_PACKET_MAX
+                                            ? "login packet too long"
+                                            : "login packet out of order");
+        return -EPROTO;
+    }
+    if (len < PACKET_HEADER_BYTES + payload_len) {
+        if (session->client_ended) {
+            session_close(session, "the client left during login");
+            return -ECONNRESET;
+        }
+        stream_want(client, PACKET_HEADER_BYTES + payload_len);
+        return 0;
+    }
+    *payload = span_of(data + PACKET_HEADER_BYTES, payload_len);
+    return 1;
+}
+
+static void take_login(struct session *session, const struct login *login, uint8_t seq,
+                       bool changes_user)
+{
+    client_auth_forget(session);
+    struct login_state *state = memory_zalloc(sizeof(*state));
+    state->user = memory_strndup(login->user.data, login->user.len);
+    if (login->schema.len)
+        state->schema = memory_strndup(login->schema.data, login->schema.len);
+    state->collation = login->collation;
+    state->seq = seq;
+    state->changes_user = changes_user;
+    session->login = state;
+}
+
+/* The proof is usable as it is, or the client is asked again with the native plugin and a new salt.
+ */
+static enum step take_proof(struct session *session, struct span proof, struct span plugin)
+{
+    struct login_state *login = session->login;
+    bool native = plugin.len == 0 || span_equal(plugin, span_text(NATIVE_PLUGIN));
+    if (native && (proof.len == 0 || proof.len == NATIVE_HASH_BYTES)) {
+        if (proof.len)
+            memcpy(login->proof, proof.data, proof.len);
+        login->proof_len = proof.len;
+        session_enter(session, SESSION_LOGIN_VERIFY);
+        return STEP_MORE;
+    }
+    if (login->switched) {
+        session_protocol_error(session, "answer to the authentication switch has a wrong length");
+        return STEP_WAIT;
+    }
+    login->switched = true;
+    native_salt(session->salt);
+    uint8_t data[SALT_BYTES + 1] = {0};
+    memcpy(data, session->salt, SALT_BYTES);
+    struct auth_switch request = {.plugin = span_text(NATIVE_PLUGIN),
+                                  .data = span_of(data, sizeof(data))};
+    struct buf out = {0};
+    auth_switch_build(&out, login->seq++, &request);
+    login->seq++;
+    session_enter(session, SESSION_LOGIN_SWITCH);
+    session_arm(session, session->worker->config->login_timeout_ms);
+    session_send(session, buf_span(&out));
+    buf_free(&out);
+    return STEP_WAIT;
+}
+
+enum step step_login_response(struct session *session)
+{
+    struct span payload;
+    /* The answer to the greeting has sequence number 1, as client_auth_seq says before a login. */
+    if (peek(session, &payload) <= 0)
+        return STEP_WAIT;
+    struct login login;
+    int error = login_parse(payload, &login);
+    if (error) {
+        session_protocol_error(session, error == -EAGAIN       ? "TLS was asked for but not offered"
+                                        : error == -EOPNOTSUPP ? "client without protocol 4.1"
+                                                               : "malformed login packet");
+        return STEP_WAIT;
+    }
+    session->capabilities = login.capabilities & (OFFERED | CLIENT_LONG_PASSWORD);
+    session->collation = login.collation;
+    take_login(session, &login, 2, false);
+    enum step step = take_proof(session, login.auth, login.plugin);
+    if (session->state != SESSION_CLOSED)
+        stream_consume(&session->client, PACKET_HEADER_BYTES + payload.len);
+    return step;
+}
+
+enum step step_login_switch(struct session *session)
+{
+    struct span payload;
+    session->login->seq--;
+    int found = peek(session, &payload);
+    if (session->state == SESSION_CLOSED)
+        return STEP_WAIT;
+    session->login->seq++;
+    if (found <= 0)
+        return STEP_WAIT;
+    enum step step = take_proof(session, payload, (struct span){0});
+    if (session->state != SESSION_CLOSED)
+        stream_consume(&session->client, PACKET_HEADER_BYTES + payload.len);
+    return step;
+}
+
+/* --- verification --- */
+
+static enum step deny(struct session *session)
+{
+    struct login_state *login = session->login;
+    session->worker->counters.logins_failed++;
+    return session_refuse(session, 1045, "28000",
+                          "Access denied for user '%s'@'%s' (using password: %s)", login->user,
+                          accounts_host_text(session->worker->accounts, session->peer),
+                          login->proof_len ? "YES" : "NO");
+}
+
+static bool proof_holds(const struct session *session, const struct account *account,
+                        uint8_t stage1[NATIVE_HASH_BYTES])
+{
+    const struct login_state *login = session->login;
+    if (account->auth == ACCOUNT_NO_PASSWORD)
+        return login->proof_len == 0;
+    return account->auth == ACCOUNT_NATIVE && native_verify(span_of(login->proof, login->proof_len),
+                                                            session->salt, account->stored, stage1);
+}
+
+static struct identity *make_identity(const struct session *session, const struct account *account,
+                                      const uint8_t stage1[NATIVE_HASH_BYTES])
+{
+    /* The server calls an anonymous account ''@host in CURRENT_USER(), as it is stored. */
+    struct identity *identity =
+        identity_new(span_text(session->login->user), account->user, account->host);
+    identity->has_password = account->auth == ACCOUNT_NATIVE;
+    memcpy(identity->stage1, stage1, NATIVE_HASH_BYTES);
+    identity->account_digest = account->digest;
+    /* Options of the client that change what a server does for it; the rest is between client and
+     * Causeway. CLIENT_INTERACTIVE picks the idle time-out. */
+    identity->capabilities =
+        session->capabilities &
+        (CLIENT_LONG_PASSWORD | CLIENT_FOUND_ROWS | CLIENT_LONG_FLAG | CLIENT_NO_SCHEMA |
+         CLIENT_ODBC | CLIENT_LOCAL_FILES | CLIENT_IGNORE_SPACE | CLIENT_INTERACTIVE |
+         CLIENT_MULTI_STATEMENTS | CLIENT_CAN_HANDLE_EXPIRED_PASSWORDS | MARIADB_CLIENT_PROGRESS |
+         MARIADB_CLIENT_STMT_BULK_OPERATIONS | MARIADB_CLIENT_EXTENDED_METADATA);
+    identity->collation = session->login->collation;
+    return identity;
+}
+
+/* What a COM_CHANGE_USER leaves of the session: its positions, nothing else. */
+static void forget_session_state(struct session *session)
+{
+    session_release(session, &session->leader);
+    session_release(session, &session->reader);
+    session->running = NULL;
+    session->trx = NULL;
+    session->sticky = false;
+    session->was_reset = false;
+    sessvars_reset(&session->vars);
+    sessvars_set_schema(&session->vars, (struct span){0});
+    statements_clear(&session->statements);
+}
+
+enum step step_login_verify(struct session *session)
+{
+    struct login_state *login = session->login;
+    struct worker *worker = session->worker;
+    uint8_t stage1[NATIVE_HASH_BYTES] = {0};
+    const struct account *account =
+        accounts_match(worker->accounts, span_text(login->user), session->peer);
+    bool holds = account && proof_holds(session, account, stage1);
+    if (!holds && !login->reread) {
+        login->reread = true;
+        list_append(&worker->account_waiters, &session->wait_node);
+        session_enter(session, SESSION_LOGIN_ACCOUNTS);
+        session_arm(session, worker->config->login_timeout_ms);
+        worker->requests.reread_accounts(worker->requests.context);
+        return STEP_WAIT;
+    }
+    session_disarm(session);
+    if (account && account->auth == ACCOUNT_UNSUPPORTED)
+        session_log(session, LOG_LEVEL_WARN,
+                    "account '%s'@'%s' uses plugin %s, which Causeway can't log in for; refusing",
+                    account->user, account->host, account->plugin);
+    if (!holds)
+        return deny(session);
+    if (account->locked)
+        return session_refuse(session, 4151, "HY000", "Access denied, this account is locked");
+    if (account->requires_tls)
+        return deny(session);
+    if (login->changes_user)
+        forget_session_state(session);
+    identity_unref(session->identity);
+    session->identity = make_identity(session, account, stage1);
+    memory_wipe(stage1, sizeof(stage1));
+    session->collation = login->collation;
+    if (login->schema)
+        sessvars_set_schema(&session->vars, span_text(login->schema));
+    session->command = (struct command){.code = COM_CONNECT,
+                                        .forced = -1,
+                                        .consistency = -1,
+                                        .repeatable = true,
+                                        .len = session->command.len};
+    session_enter(session, SESSION_ROUTE);
+    return STEP_MORE;
+}
+
+/* A server connection stands, with the schema the client asked for: the login is done. */
+enum step client_auth_finish(struct session *session)
+{
+    struct ok_reply ok = {.status = session->status};
+    struct buf out = {0};
+    ok_build(&out, session->login->seq, &ok, session->capabilities);
+    client_auth_forget(session);
+    bool sent = session_send(session, buf_span(&out));
+    buf_free(&out);
+    return sent ? session_finish_command(session) : STEP_WAIT;
+}
+
+enum step client_auth_change_user(struct session *session, struct span payload)
+{
+    struct login login;
+    if (change_user_parse(payload, session->capabilities, &login)) {
+        session_protocol_error(session, "malformed COM_CHANGE_USER");
+        return STEP_WAIT;
+    }
+    take_login(session, &login, 1, true);
+    session->command.code = COM_CONNECT;
+    /* A proof for the salt of the greeting is not taken a second time: the client is asked with a
+     * new one, as MariaDB does (FACTS 5). */
+    enum step step = take_proof(session, login.auth, span_text("(ask again)"));
+    if (session->state != SESSION_CLOSED) {
+        stream_consume(&session->client, session->command.len);
+        session->command.len = 0;
+    }
+    return step;
+}

@@ -1,0 +1,427 @@
+/* One command of the client: assembled from its packets, decoded, and judged. What can be answered
+ * here is; the rest leaves with the answer to "may a follower run it?". */
+#include "proxy/base/log.h"
+#include "proxy/kill.h"
+#include "proxy/proto/capability.h"
+#include "proxy/proto/command.h"
+#include "proxy/proto/reply.h"
+#include "proxy/session.h"
+#include "proxy/worker.h"
+
+#include <stdio.h>
+
+static const uint8_t shapes[256] = {
+#define X(name, code, reply) [code] = RESULT_SHAPE_##reply,
+    COMMANDS(X)
+#undef X
+};
+
+/* The payload as far as it is held, with the command byte. */
+static struct span held_payload(const struct session *session)
+{
+    return span_of(stream_data(&session->client) + PACKET_HEADER_BYTES,
+                   session->command.len - PACKET_HEADER_BYTES);
+}
+
+static struct span argument(const struct session *session)
+{
+    struct span payload = held_payload(session);
+    return span_of(payload.data + 1, payload.len - 1);
+}
+
+static unsigned lex_mode(const struct session *session)
+{
+    return (session->status & SERVER_STATUS_ANSI_QUOTES ? LEX_ANSI_QUOTES : 0) |
+           (session->status & SERVER_STATUS_NO_BACKSLASH_ESCAPES ? LEX_NO_BACKSLASH_ESCAPES : 0);
+}
+
+static enum step go(struct session *session)
+{
+    session_enter(session, SESSION_ROUTE);
+    return STEP_MORE;
+}
+
+static enum step to_leader(struct session *session)
+{
+    session->command.to_leader = true;
+    return go(session);
+}
+
+/* --- statements in text --- */
+
+static void apply_rule(struct session *session, const struct rule *rule)
+{
+    struct command *command = &session->command;
+    const struct topology *topology = session->worker->topology;
+    if (rule->consistency >= 0)
+        command->consistency = (int8_t)rule->consistency;
+    if (rule->to == RULE_LEADER)
+        command->to_leader = true;
+    else if (rule->to == RULE_FOLLOWERS)
+        command->read = true;
+    else if (rule->to == RULE_SERVER)
+        command->forced = topology_by_name(topology, span_text(rule->server));
+}
+
+/* A hint beats a rule. False: the statement was refused. */
+static bool apply_hint(struct session *session, const struct hint *hint)
+{
+    struct command *command = &session->command;
+    if (hint->bad.len) {
+        session_refuse(session, 1064, "42000", "Causeway does not understand '%.*s' in the hint",
+                       (int)(hint->bad.len < 64 ? hint->bad.len : 64),
+                       (const char *)hint->bad.data);
+        return false;
+    }
+    if (hint->consistency.len)
+        command->consistency = span_equal(hint->consistency, span_text("eventual"))
+                                   ? CONSISTENCY_EVENTUAL
+                                   : CONSISTENCY_SESSION;
+    if (hint->to == HINT_NONE)
+        return true;
+    command->forced = -1;
+    command->to_leader = hint->to == HINT_LEADER;
+    if (hint->to == HINT_FOLLOWERS)
+        command->read = true;
+    if (hint->to != HINT_SERVER)
+        return true;
+    command->forced = topology_by_name(session->worker->topology, hint->server);
+    if (command->forced >= 0)
+        return true;
+    session_refuse(
+        session, 1064, "42000", "the hint names server '%.*s', which is not in proxy.ini",
+        (int)(hint->server.len < 64 ? hint->server.len : 64), (const char *)hint->server.data);
+    return false;
+}
+
+/* Rules and hints, for a statement in text. False: it was refused. */
+static bool apply_policy(struct session *session, struct span sql, const struct hint *hint)
+{
+    struct worker *worker = session->worker;
+    if (rules_count(worker->config->rules) > 0) {
+        size_t index;
+        bool limit_hit = false;
+        const struct rule *rule =
+            rules_match(worker->config->rules, worker->rule_scratch, sql, session->identity->user,
+                        session->vars.schema ? session->vars.schema : "", &index, &limit_hit);
+        if (limit_hit)
+            session_log(session, LOG_LEVEL_WARN,
+                        "a rule's pattern ran into its match limit; it was taken as not matching");
+        if (rule && rule->to == RULE_REFUSE) {
+            session_refuse(session, 1148, "42000", "refused by rule '%s' of proxy.ini", rule->name);
+            return false;
+        }
+        if (rule)
+            apply_rule(session, rule);
+    }
+    return !hint->present || apply_hint(session, hint);
+}
+
+/* Judges `sql`; false: the statement was answered already. */
+static bool judge(struct session *session, struct span sql, struct statement_class *class)
+{
+    struct command *command = &session->command;
+    classify(sql, lex_mode(session), class);
+    command->flags = class->flags;
+    command->digest = class->digest;
+    command->previous = class->target == CLASS_PREVIOUS;
+    command->read = class->target == CLASS_READ || class->target == CLASS_READ_TRX;
+    command->repeatable = class->target == CLASS_READ;
+    if (command->read && write_digests_has(session->worker->write_digests, class->digest))
+        command->read = false;
+    return apply_policy(session, sql, &class->hint);
+}
+
+static enum step take_query(struct session *session)
+{
+    struct command *command = &session->command;
+    struct statement_class class;
+    if (command->streamed)
+        return to_leader(session);
+    if (!judge(session, argument(session), &class))
+        return session->state == SESSION_COMMAND ? STEP_MORE : STEP_WAIT;
+    if (command->flags & CLASS_KILL && kill_from_text(session, argument(session)))
+        return STEP_WAIT;
+    return go(session);
+}
+
+static enum step take_prepare(struct session *session)
+{
+    struct command *command = &session->command;
+    struct statement_class class;
+    if (command->streamed)
+        return session_refuse(session, 1153, "08S01",
+                              "Causeway does not prepare statements of more than %d bytes",
+                              COMMAND_HELD_MAX);
+    if (!judge(session, argument(session), &class))
+        return session->state == SESSION_COMMAND ? STEP_MORE : STEP_WAIT;
+    /* The statement is entered when the server has accepted it; until then it is the text that
+     * counts. */
+    if (class.target != CLASS_READ)
+        command->read = false;
+    command->repeatable = true;
+    return go(session);
+}
+
+/* --- prepared statements --- */
+
+static struct statement *find_statement(struct session *session)
+{
+    struct span rest = argument(session);
+    return rest.len < 4 ? NULL : statements_find(&session->statements, load_u32(rest.data));
+}
+
+static enum step unknown_statement(struct session *session, const char *where)
+{
+    struct span rest = argument(session);
+    return session_refuse(session, 1243, "HY000",
+                          "Unknown prepared statement handler (%u) given to %s",
+                          rest.len < 4 ? 0 : load_u32(rest.data), where);
+}
+
+static enum step take_execute(struct session *session)
+{
+    struct command *command = &session->command;
+    struct statement *statement = find_statement(session);
+    if (!statement)
+        return unknown_statement(session, "mysqld_stmt_execute");
+    struct span packet = span_of(stream_data(&session->client), command->len);
+    if (!command->streamed && statement_note_types(statement, packet)) {
+        session_protocol_error(session, "COM_STMT_EXECUTE is too short for its parameters");
+        return STEP_WAIT;
+    }
+    command->statement = statement;
+    command->flags = statement->flags;
+    command->digest = statement->digest;
+    command->previous = statement->target == CLASS_PREVIOUS;
+    command->read = statement->target == CLASS_READ && !statement->long_data &&
+                    !command->streamed && command->code == COM_STMT_EXECUTE &&
+                    !write_digests_has(session->worker->write_digests, statement->digest);
+    command->repeatable = command->read;
+    command->consistency = statement->consistency;
+    if (statement->forced_slot >= 0)
+        command->forced =
+            topology_by_slot(session->worker->topology, (unsigned)statement->forced_slot);
+    statement->long_data = false;
+    if (!command->read)
+        command->to_leader = !command->previous;
+    return go(session);
+}
+
+/* Parameters sent ahead go to the leader, and the statement will run there: what has been sent
+ * can't be sent again elsewhere, and holding it here would hold any amount of memory. */
+static enum step take_long_data(struct session *session)
+{
+    struct statement *statement = find_statement(session);
+    if (!statement) /* no reply, not even an error: the EXECUTE will get one */
+        return session->command.streamed ? unknown_statement(session, "long data")
+                                         : session_finish_command(session);
+    statement->long_data = true;
+    session->command.statement = statement;
+    return to_leader(session);
+}
+
+static void close_on(struct statement *statement, struct backend *backend)
+{
+    struct prepared_on *on = statement_on(statement, backend);
+    if (!on || backend->state != BACKEND_READY)
+        return;
+    uint8_t packet[] = {5, 0, 0, 0, COM_STMT_CLOSE, 0, 0, 0, 0};
+    store_u32(packet + PACKET_HEADER_BYTES + 1, on->remote_id);
+    if (stream_write_span(&backend->stream, span_of(packet, sizeof(packet))))
+        session_backend_failed(backend);
+}
+
+static enum step take_close(struct session *session)
+{
+    struct statement *statement = find_statement(session);
+    if (statement) {
+        close_on(statement, session->leader);
+        close_on(statement, session->reader);
+        statements_remove(&session->statements, statement);
+    }
+    return session_finish_command(session);
+}
+
+/* The connection that ran a statement last: its cursor and its long data are there. */
+static struct backend *last_runner(const struct session *session, const struct statement *statement)
+{
+    if (session->leader && session->leader->serial == statement->last_serial)
+        return session->leader;
+    if (session->reader && session->reader->serial == statement->last_serial)
+        return session->reader;
+    return NULL;
+}
+
+static enum step take_fetch(struct session *session)
+{
+    struct statement *statement = find_statement(session);
+    if (!statement)
+        return unknown_statement(session, "mysqld_stmt_fetch");
+    if (!last_runner(session, statement))
+        return session_refuse(
+            session, 1421, "HY000",
+            "The statement (%u) has no open cursor: its server connection is gone", statement->id);
+    session->command.statement = statement;
+    session->running = last_runner(session, statement);
+    session->command.previous = true;
+    return go(session);
+}
+
+static enum step take_stmt_reset(struct session *session)
+{
+    struct statement *statement = find_statement(session);
+    if (!statement)
+        return unknown_statement(session, "mysqld_stmt_reset");
+    bool sent_ahead = statement->long_data;
+    statement->long_data = false;
+    session->command.statement = statement;
+    if (sent_ahead)
+        return to_leader(session);
+    if (!last_runner(session, statement))
+        return session_accept(session);
+    session->running = last_runner(session, statement);
+    session->command.previous = true;
+    return go(session);
+}
+
+/* --- the rest --- */
+
+static enum step take_reset_connection(struct session *session)
+{
+    /* The leader connection's reply is the answer; the reader is reset ahead of its next use. */
+    if (session->trx && session->trx == session->reader)
+        session_release(session, &session->reader);
+    session->trx_lost = false;
+    return to_leader(session);
+}
+
+static enum step take_quit(struct session *session)
+{
+    session_close(session, "COM_QUIT");
+    return STEP_WAIT;
+}
+
+static enum step take_process_kill(struct session *session)
+{
+    struct span rest = argument(session);
+    if (rest.len < 4)
+        return session_refuse(session, 1047, "08S01", "Malformed COM_PROCESS_KILL");
+    if (kill_by_id(session, load_u32(rest.data), false))
+        return STEP_WAIT;
+    return to_leader(session);
+}
+
+static enum step take_refused(struct session *session)
+{
+    return session_refuse(session, 1047, "08S01", "Causeway does not pass on %s",
+                          command_name(session->command.code));
+}
+
+static enum step decode(struct session *session)
+{
+    switch (session->command.code) {
+    case COM_QUERY: return take_query(session);
+    case COM_STMT_PREPARE: return take_prepare(session);
+    case COM_STMT_EXECUTE:
+    case COM_STMT_BULK_EXECUTE: return take_execute(session);
+    case COM_STMT_SEND_LONG_DATA: return take_long_data(session);
+    case COM_STMT_CLOSE: return take_close(session);
+    case COM_STMT_RESET: return take_stmt_reset(session);
+    case COM_STMT_FETCH: return take_fetch(session);
+    case COM_QUIT: return take_quit(session);
+    case COM_PING: return session_accept(session);
+    case COM_CHANGE_USER: return client_auth_change_user(session, held_payload(session));
+    case COM_RESET_CONNECTION: return take_reset_connection(session);
+    case COM_PROCESS_KILL: return take_process_kill(session);
+    case COM_INIT_DB:
+    case COM_FIELD_LIST:
+    case COM_CREATE_DB:
+    case COM_DROP_DB:
+    case COM_REFRESH:
+    case COM_SHUTDOWN:
+    case COM_STATISTICS:
+    case COM_PROCESS_INFO:
+    case COM_DEBUG:
+    case COM_SET_OPTION: return to_leader(session);
+    default: return take_refused(session);
+    }
+}
+
+/* The commands that may be longer than what is held: their bytes pass through. */
+static bool may_stream(uint8_t code)
+{
+    return code == COM_QUERY || code == COM_STMT_EXECUTE || code == COM_STMT_BULK_EXECUTE ||
+           code == COM_STMT_SEND_LONG_DATA || code == COM_STMT_PREPARE;
+}
+
+/* The transaction's connection died while no statement ran: the next one hears of it. */
+static enum step tell_lost_transaction(struct session *session)
+{
+    session->trx_lost = false;
+    session->status &= (uint16_t) ~(SERVER_STATUS_IN_TRANS | SERVER_STATUS_IN_TRANS_READONLY);
+    return session_refuse(session, 1213, "40001",
+                          "the server of this transaction failed; the transaction was rolled "
+                          "back, try restarting it");
+}
+
+/* How much of the command is here: true when it can be looked at. */
+static bool assemble(struct session *session)
+{
+    struct stream *client = &session->client;
+    struct command *command = &session->command;
+    size_t len = stream_len(client);
+    const uint8_t *data = stream_data(client);
+    if (len <= PACKET_HEADER_BYTES) {
+        if (len == PACKET_HEADER_BYTES && packet_payload_len(data) == 0)
+            session_protocol_error(session, "empty command");
+        else if (session->client_ended)
+            session_close(session, "the client left");
+        return false;
+    }
+    size_t whole = PACKET_HEADER_BYTES + packet_payload_len(data);
+    if (packet_seq(data) != 0) {
+        session_protocol_error(session, "command packet out of order");
+        return false;
+    }
+    *command = (struct command){.code = data[PACKET_HEADER_BYTES],
+                                .forced = -1,
+                                .consistency = -1,
+                                .streamed = whole > COMMAND_HELD_MAX};
+    if (command->streamed && !may_stream(command->code)) {
+        session_protocol_error(session, "command too long");
+        return false;
+    }
+    size_t needed = command->streamed ? STREAM_SMALL_BYTES : whole;
+    if (len < needed) {
+        if (session->client_ended)
+            session_close(session, "the client left in the middle of a command");
+        else
+            stream_want(client, needed);
+        return false;
+    }
+    command->len = command->streamed ? len : whole;
+    command->rest = whole - command->len;
+    command->more_packets = packet_payload_len(data) == PACKET_PAYLOAD_MAX;
+    return true;
+}
+
+enum step step_command(struct session *session)
+{
+    struct command *command = &session->command;
+    if (session->worker->draining && !session->trx && stream_len(&session->client) == 0) {
+        session_close(session, "Causeway is shutting down");
+        return STEP_WAIT;
+    }
+    if (!assemble(session))
+        return STEP_WAIT;
+    if (!command_known(command->code))
+        return session_refuse(session, 1047, "08S01", "Unknown command");
+    command->shape = shapes[command->code];
+    session->statements_run++;
+    if (session->trx_lost && command->code != COM_QUIT && command->code != COM_STMT_CLOSE &&
+        command->code != COM_STMT_SEND_LONG_DATA && command->code != COM_CHANGE_USER &&
+        command->code != COM_RESET_CONNECTION)
+        return tell_lost_transaction(session);
+    return decode(session);
+}

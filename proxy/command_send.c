@@ -1,0 +1,180 @@
+/* The command on its way to the server, from the buffer it was received into: whole, or passing
+ * through when it is too long to hold; and the client's file of a LOAD DATA LOCAL. */
+#include "proxy/base/log.h"
+#include "proxy/proto/command.h"
+#include "proxy/session.h"
+#include "proxy/worker.h"
+
+enum { STATEMENT_ID_AT = PACKET_HEADER_BYTES + 1 };
+
+static enum step broken(struct backend *backend, int error)
+{
+    backend_fail(backend, 2013, "08S01", "%s", strerror(-error));
+    return STEP_WAIT;
+}
+
+/* Puts the server's statement id in the place of the client's; `anew` gets the packet when
+ * parameter types must be put in as well. */
+static void address_statement(struct session *session, struct buf *anew)
+{
+    struct command *command = &session->command;
+    struct statement *statement = command->statement;
+    struct prepared_on *on = statement_on(statement, session->running);
+    uint8_t *packet = stream_data(&session->client);
+    store_u32(packet + STATEMENT_ID_AT, on->remote_id);
+    statement->last_serial = session->running->serial;
+    if (command->code != COM_STMT_EXECUTE || command->streamed)
+        return;
+    statement_add_types(statement, on, span_of(packet, command->len), anew);
+    on->types_version = statement->types_version;
+}
+
+static void count(struct session *session)
+{
+    struct counters *counters = &session->worker->counters;
+    counters->statements++;
+    counters->bytes_to_servers += session->command.len;
+    if (session->running->guarded)
+        counters->statements_follower++;
+    else
+        counters->statements_leader++;
+    if (session->command.move)
+        counters->moves++;
+}
+
+static enum step sent(struct session *session)
+{
+    if (session->command.shape != RESULT_SHAPE_NONE) {
+        session_enter(session, SESSION_RELAY);
+        return STEP_WAIT;
+    }
+    session->worker->busy[session->running->slot]--;
+    return session_finish_command(session);
+}
+
+enum step step_send(struct session *session)
+{
+    struct worker *worker = session->worker;
+    struct command *command = &session->command;
+    struct backend *backend = session->running;
+    if (command->code == COM_CONNECT)
+        return client_auth_finish(session);
+    struct buf anew = {0};
+    if (command->statement)
+        address_statement(session, &anew);
+    struct iovec parts[2] = {
+        {worker->prelude.data, command->prelude_due ? worker->prelude.len : 0},
+        {stream_data(&session->client), command->len},
+    };
+    if (anew.len)
+        parts[1] = (struct iovec){anew.data, anew.len};
+    worker->busy[backend->slot]++;
+    command->relaying = false;
+    count(session);
+    bool ahead = parts[0].iov_len > 0;
+    int error = stream_write(&backend->stream, ahead ? parts : parts + 1, ahead ? 2 : 1);
+    buf_free(&anew);
+    if (error) {
+        /* Refused at once: the connection was closed before, so nothing of this has run. */
+        worker->busy[backend->slot]--;
+        session_enter(session, SESSION_PRELUDE);
+        return broken(backend, error);
+    }
+    if (!command->streamed)
+        return sent(session);
+    stream_consume(&session->client, command->len);
+    command->len = 0;
+    session_enter(session, SESSION_SEND_REST);
+    return STEP_MORE;
+}
+
+/* Passes up to `*rest` bytes of the client on. False: wait, or the session is over. */
+static bool pass(struct session *session, uint64_t *rest)
+{
+    struct stream *client = &session->client;
+    struct backend *backend = session->running;
+    if (stream_blocked(&backend->stream)) {
+        if (!client->paused)
+            stream_pause(client);
+        return false;
+    }
+    if (client->paused && !session->client_ended)
+        stream_resume(client);
+    size_t len = stream_len(client) < *rest ? stream_len(client) : (size_t)*rest;
+    if (len == 0) {
+        if (session->client_ended)
+            session_close(session, "the client left in the middle of a command");
+        return false;
+    }
+    int error = stream_write_span(&backend->stream, span_of(stream_data(client), len));
+    if (error) {
+        broken(backend, error);
+        return false;
+    }
+    session->worker->counters.bytes_to_servers += len;
+    stream_consume(client, len);
+    *rest -= len;
+    return true;
+}
+
+/* Looks at the next packet header of the client without consuming it. False: it is not all there.
+ */
+static bool next_header(struct session *session, uint32_t *payload_len)
+{
+    if (stream_len(&session->client) < PACKET_HEADER_BYTES) {
+        if (session->client_ended)
+            session_close(session, "the client left in the middle of a command");
+        else if (session->client.paused)
+            stream_resume(&session->client);
+        return false;
+    }
+    *payload_len = packet_payload_len(stream_data(&session->client));
+    return true;
+}
+
+/* The server may have answered already. */
+static enum step finish_rest(struct session *session)
+{
+    sent(session);
+    return STEP_MORE;
+}
+
+enum step step_send_rest(struct session *session)
+{
+    struct command *command = &session->command;
+    for (;;) {
+        while (command->rest > 0)
+            if (!pass(session, &command->rest))
+                return STEP_WAIT;
+        if (!command->more_packets)
+            return finish_rest(session);
+        uint32_t len;
+        if (!next_header(session, &len))
+            return STEP_WAIT;
+        command->rest = PACKET_HEADER_BYTES + len;
+        command->more_packets = len == PACKET_PAYLOAD_MAX;
+    }
+}
+
+/* The client's file: packets up to an empty one, then the server answers. */
+enum step step_infile(struct session *session)
+{
+    struct command *command = &session->command;
+    for (;;) {
+        while (command->rest > 0)
+            if (!pass(session, &command->rest))
+                return STEP_WAIT;
+        if (!command->more_packets) {
+            session_enter(session, SESSION_RELAY);
+            return STEP_MORE;
+        }
+        uint32_t len;
+        if (!next_header(session, &len))
+            return STEP_WAIT;
+        /* The client numbers on from what it saw; the server from what it sent. */
+        uint8_t *header = stream_data(&session->client);
+        header[3] = (uint8_t)(header[3] - session->parser.seq_shift);
+        command->rest = PACKET_HEADER_BYTES + len;
+        command->more_packets = len > 0;
+    }
+}

@@ -1,0 +1,345 @@
+/* proxy.ini as one immutable structure: see config.h. What the lines say together is checked here;
+ * what a line says alone in config_parse.c. */
+#include "proxy/config.h"
+
+#include "binlog/positions.h"
+#include "proxy/base/memory.h"
+#include "proxy/config_parse.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+/* --- required keys --- */
+
+static void check_required(struct config_parse *parse)
+{
+    for (size_t i = 0; i < config_key_count(); i++) {
+        const struct config_key *key = config_key_at(i);
+        if (!key->required || config_section_named(key->section))
+            continue;
+        struct config_part *part = config_parse_find(parse, key->section, NULL);
+        if (!config_part_line(part, key->name))
+            config_problem(&parse->problems, part ? part->line : 0, "%s has no `%s`",
+                           config_section_title(key->section), key->name);
+    }
+}
+
+static void check_part_required(struct config_parse *parse, const struct config_part *part)
+{
+    for (size_t i = 0; i < config_key_count(); i++) {
+        const struct config_key *key = config_key_at(i);
+        if (key->section == part->section && key->required && !part->key_lines[i])
+            config_problem(&parse->problems, part->line, "[%s:%s] has no `%s`",
+                           config_section_word(part->section), part->name, key->name);
+    }
+}
+
+/* --- passwords --- */
+
+/* A file's path counts from the folder of proxy.ini. malloc'd. */
+static char *path_beside(const char *ini_path, const char *path)
+{
+    const char *slash = strrchr(ini_path, '/');
+    struct buf full = {0};
+    if (path[0] != '/' && slash)
+        buf_append(&full, ini_path, (size_t)(slash - ini_path) + 1);
+    buf_append(&full, path, strlen(path) + 1);
+    return (char *)full.data;
+}
+
+/* The first line into `line`; NULL, or what is wrong with the file. */
+static const char *read_first_line(FILE *file, char *line, size_t size)
+{
+    struct stat info;
+    if (fstat(fileno(file), &info) < 0)
+        return strerror(errno);
+    if (S_ISDIR(info.st_mode))
+        return "it is a folder";
+    if (info.st_mode & (S_IROTH | S_IWOTH))
+        return "every user of this machine can read or write it; use chmod 640 or 600";
+    if (!fgets(line, (int)size, file))
+        return ferror(file) ? strerror(errno) : "it is empty";
+    size_t len = strcspn(line, "\r\n");
+    if (len == size - 1)
+        return "its first line is too long";
+    line[len] = '\0';
+    return len > 0 ? NULL : "its first line is empty";
+}
+
+static void read_password_file(struct config_parse *parse, const struct config_part *part,
+                               const char *key, const char *path, char **password)
+{
+    char line[514]; /* the longest password, a line end and a NUL */
+    char *full = path_beside(parse->config->path, path);
+    FILE *file = fopen(full, "re");
+    const char *why = file ? read_first_line(file, line, sizeof(line)) : strerror(errno);
+    if (why)
+        config_problem(&parse->problems, config_part_line(part, key), "%s %s: %s", key,
+                       config_quote(full).text, why);
+    else
+        *password = memory_strdup(line);
+    if (file)
+        fclose(file);
+    free(full);
+    memory_wipe(line, sizeof(line));
+}
+
+/* `key` and `file_key` exclude each other. True when one of them is there. */
+static bool check_password(struct config_parse *parse, enum config_section section, const char *key,
+                           const char *file_key, const char *path, char **password)
+{
+    struct config_part *part = config_parse_find(parse, section, NULL);
+    int line = config_part_line(part, key);
+    int file_line = config_part_line(part, file_key);
+    if (line && file_line)
+        config_problem(&parse->problems, line > file_line ? line : file_line,
+                       "`%s` and `%s` are both there; leave one out", key, file_key);
+    else if (file_line && path)
+        read_password_file(parse, part, file_key, path, password);
+    return line || file_line;
+}
+
+static void check_cluster_password(struct config_parse *parse)
+{
+    struct config *config = parse->config;
+    struct config_part *part = config_parse_find(parse, CONFIG_CLUSTER, NULL);
+    if (!check_password(parse, CONFIG_CLUSTER, "password", "password_file",
+                        config->cluster_password_file, &config->cluster_password))
+        config_problem(&parse->problems, part ? part->line : 0,
+                       "[cluster] has no `password` and no `password_file`");
+}
+
+static void check_console(struct config_parse *parse)
+{
+    struct config *config = parse->config;
+    bool given = check_password(parse, CONFIG_PROXY, "console_password", "console_password_file",
+                                config->console_password_file, &config->console_password);
+    if (!config->console)
+        return;
+    int line = config_part_line(config_parse_find(parse, CONFIG_PROXY, NULL), "console");
+    if (!given && strncmp(config->console, "unix:", 5) != 0)
+        config_problem(&parse->problems, line,
+                       "the console needs a `console_password` or `console_password_file`, or an "
+                       "address unix:/path");
+    for (size_t i = 0; i < config->listen_count; i++)
+        if (strcmp(config->listen[i].text, config->console) == 0)
+            config_problem(&parse->problems, line, "console and listen have one address: %s",
+                           config_quote(config->console).text);
+}
+
+/* --- servers --- */
+
+static void check_address_alone(struct config_parse *parse, const struct config_part *part)
+{
+    for (size_t i = 0; i < parse->count && parse->parts[i] != part; i++) {
+        const struct config_part *other = parse->parts[i];
+        if (other->section != CONFIG_SERVER || !other->object.server.address ||
+            strcasecmp(other->object.server.address, part->object.server.address) != 0)
+            continue;
+        config_problem(&parse->problems, config_part_line(part, "address"),
+                       "[server:%s] has the address of [server:%s] at line %d", part->name,
+                       other->name, config_part_line(other, "address"));
+        return;
+    }
+}
+
+/* A server that is Causeway itself would be called without end. */
+static void check_address_not_own(struct config_parse *parse, const struct config_part *part)
+{
+    const struct config *config = parse->config;
+    const char *address = part->object.server.address;
+    bool own = config->console && strcmp(config->console, address) == 0;
+    for (size_t i = 0; i < config->listen_count && !own; i++)
+        own = strcmp(config->listen[i].text, address) == 0;
+    if (own)
+        config_problem(&parse->problems, config_part_line(part, "address"),
+                       "[server:%s] has an address of Causeway itself", part->name);
+}
+
+static void check_server(struct config_parse *parse, const struct config_part *part)
+{
+    check_part_required(parse, part);
+    if (part->object.server.address) {
+        check_address_alone(parse, part);
+        check_address_not_own(parse, part);
+    }
+}
+
+/* Copies the servers of the file into the configuration. */
+static void take_servers(struct config_parse *parse)
+{
+    struct config *config = parse->config;
+    config->servers = memory_zalloc((parse->count + 1) * sizeof(*config->servers));
+    for (size_t i = 0; i < parse->count; i++) {
+        struct config_part *part = parse->parts[i];
+        if (part->section != CONFIG_SERVER)
+            continue;
+        check_server(parse, part);
+        if (config->server_count == POSITIONS_SERVERS_MAX)
+            config_problem(&parse->problems, part->line, "more than %d servers",
+                           POSITIONS_SERVERS_MAX);
+        struct config_server *server = &config->servers[config->server_count++];
+        server->name = memory_strdup(part->name);
+        server->weight = part->object.server.weight;
+        if (part->object.server.address)
+            server->address = memory_strdup(part->object.server.address);
+    }
+    if (config->server_count == 0)
+        config_problem(&parse->problems, 0, "there is no [server:NAME] section");
+}
+
+/* --- rules --- */
+
+static void check_rule_server(struct config_parse *parse, const struct config_part *part)
+{
+    const char *server = part->object.rule.server;
+    if (!server || config_parse_find(parse, CONFIG_SERVER, server))
+        return;
+    struct config_nearest nearest = {.word = server};
+    for (size_t i = 0; i < parse->config->server_count; i++)
+        config_nearest_offer(&nearest, parse->config->servers[i].name);
+    config_problem(&parse->problems, config_part_line(part, "to"),
+                   "[rule:%s] names the server %s, which is not there%s", part->name,
+                   config_quote(server).text, config_nearest_hint(&nearest).text);
+}
+
+static void take_rule(struct config_parse *parse, struct config_part *part)
+{
+    if (!config_part_line(part, "to") && !config_part_line(part, "consistency"))
+        config_problem(&parse->problems, part->line,
+                       "[rule:%s] has neither `to` nor `consistency`, so it would do nothing",
+                       part->name);
+    check_rule_server(parse, part);
+    char why[256] = "";
+    struct rule rule = part->object.rule;
+    memset(&part->object.rule, 0, sizeof(part->object.rule));
+    rule.name = memory_strdup(part->name);
+    if (rules_add(parse->config->rules, rule, why, sizeof(why)))
+        config_problem(&parse->problems, config_part_line(part, "match"),
+                       "the pattern of [rule:%s] does not compile: %s", part->name, why);
+}
+
+static void take_rules(struct config_parse *parse)
+{
+    parse->config->rules = rules_new();
+    for (size_t i = 0; i < parse->count; i++)
+        if (parse->parts[i]->section == CONFIG_RULE)
+            take_rule(parse, parse->parts[i]);
+}
+
+/* --- the whole --- */
+
+static void check_whole(struct config_parse *parse)
+{
+    take_servers(parse);
+    take_rules(parse);
+    check_required(parse);
+    check_cluster_password(parse);
+    check_console(parse);
+}
+
+struct config *config_load(const char *path, struct config_errors *errors)
+{
+    struct config *config = memory_zalloc(sizeof(*config));
+    atomic_init(&config->references, 1);
+    config->path = memory_strdup(path);
+    for (unsigned i = 0; i < CONFIG_SECTION_COUNT; i++)
+        if (!config_section_named((enum config_section)i))
+            config_keys_default((enum config_section)i, config);
+    struct config_parse parse = {.config = config};
+    if (config_parse_file(&parse, path) == 0)
+        check_whole(&parse);
+    config_parse_free(&parse);
+    config_problems_finish(&parse.problems, path, errors);
+    if (errors->count == 0)
+        return config;
+    config_unref(config);
+    return NULL;
+}
+
+struct config *config_ref(struct config *config)
+{
+    atomic_fetch_add_explicit(&config->references, 1, memory_order_relaxed);
+    return config;
+}
+
+void config_unref(struct config *config)
+{
+    if (!config || atomic_fetch_sub_explicit(&config->references, 1, memory_order_acq_rel) > 1)
+        return;
+    for (size_t i = 0; i < config->server_count; i++) {
+        config_keys_release(CONFIG_SERVER, &config->servers[i]);
+        free(config->servers[i].name);
+    }
+    free(config->servers);
+    if (config->rules)
+        rules_free(config->rules);
+    for (unsigned i = 0; i < CONFIG_SECTION_COUNT; i++)
+        if (!config_section_named((enum config_section)i))
+            config_keys_release((enum config_section)i, config);
+    free(config->path);
+    free(config);
+}
+
+/* --- for the console --- */
+
+static void each_key(enum config_section section, const char *title, const void *object,
+                     config_row row, void *context)
+{
+    for (size_t i = 0; i < config_key_count(); i++) {
+        const struct config_key *key = config_key_at(i);
+        if (key->section != section)
+            continue;
+        struct buf value = {0};
+        config_key_show(key, object, &value);
+        buf_append_u8(&value, '\0');
+        row(title, key->name, (const char *)value.data, context);
+        buf_free(&value);
+    }
+}
+
+static void each_named(enum config_section section, const char *name, const void *object,
+                       config_row row, void *context)
+{
+    char title[CONFIG_NAME_MAX + 16];
+    snprintf(title, sizeof(title), "%s:%s", config_section_word(section), name);
+    each_key(section, title, object, row, context);
+}
+
+void config_each(const struct config *config, config_row row, void *context)
+{
+    each_key(CONFIG_PROXY, config_section_word(CONFIG_PROXY), config, row, context);
+    each_key(CONFIG_CLUSTER, config_section_word(CONFIG_CLUSTER), config, row, context);
+    for (size_t i = 0; i < config->server_count; i++)
+        each_named(CONFIG_SERVER, config->servers[i].name, &config->servers[i], row, context);
+    each_key(CONFIG_ROUTING, config_section_word(CONFIG_ROUTING), config, row, context);
+    for (size_t i = 0; i < rules_count(config->rules); i++) {
+        const struct rule *rule = rules_at(config->rules, i);
+        each_named(CONFIG_RULE, rule->name, rule, row, context);
+    }
+}
+
+static bool key_differs(const struct config_key *key, const void *old, const void *new)
+{
+    struct buf old_value = {0};
+    struct buf new_value = {0};
+    key->type->format(key, old, &old_value);
+    key->type->format(key, new, &new_value);
+    bool differs = !span_equal(buf_span(&old_value), buf_span(&new_value));
+    buf_free(&old_value);
+    buf_free(&new_value);
+    return differs;
+}
+
+void config_restart_keys(const struct config *old, const struct config *new, char *out, size_t size)
+{
+    struct buf names = {0};
+    for (size_t i = 0; i < config_key_count(); i++) {
+        const struct config_key *key = config_key_at(i);
+        if (key->restart && key_differs(key, old, new))
+            buf_printf(&names, "%s%s", names.len ? ", " : "", key->name);
+    }
+    snprintf(out, size, "%.*s", (int)names.len, names.data ? (const char *)names.data : "");
+    buf_free(&names);
+}

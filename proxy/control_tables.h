@@ -1,0 +1,31 @@
+/* The control thread's state, and what the console shows of it. Only for control.c and
+ * control_tables.c. */
+#ifndef CAUSEWAY_PROXY_CONTROL_TABLES_H
+#define CAUSEWAY_PROXY_CONTROL_TABLES_H
+
+#include "proxy/admin.h"
+#include "proxy/worker.h"
+#include "router/cluster/cluster.h"
+
+struct control {
+    struct ev_loop *loop;
+    struct mailbox mailbox;
+    struct shared shared;
+    struct config *config;
+    struct topology *topology;
+    struct accounts *accounts;
+    struct cluster *cluster;
+    struct admin *admin;
+    struct worker **workers;
+    unsigned worker_count;
+};
+
+/* As struct admin_source wants them; `context` is the struct control. */
+void control_table_servers(void *context, struct admin_table *out);
+void control_table_positions(void *context, struct admin_table *out);
+int control_reload(void *context, struct buf *report); /* control.c */
+int control_drain(void *context, const char *server, bool drained);
+void control_collect(void *context, enum admin_topic topic, struct admin_table *out,
+                     void (*done)(void *done_context), void *done_context);
+
+#endif

@@ -1,0 +1,50 @@
+/* Who a server connection is logged in as: see identity.h. */
+#include "proxy/identity.h"
+
+#include "proxy/base/memory.h"
+
+#include <stdlib.h>
+
+struct identity *identity_new(struct span user, const char *account_user, const char *account_host)
+{
+    struct identity *identity = memory_zalloc(sizeof(*identity));
+    identity->references = 1;
+    identity->user = memory_strndup(user.data, user.len);
+    identity->account_user = account_user ? memory_strdup(account_user) : NULL;
+    identity->account_host = account_host ? memory_strdup(account_host) : NULL;
+    return identity;
+}
+
+struct identity *identity_ref(struct identity *identity)
+{
+    identity->references++;
+    return identity;
+}
+
+void identity_unref(struct identity *identity)
+{
+    if (!identity || --identity->references > 0)
+        return;
+    memory_wipe(identity->stage1, sizeof(identity->stage1));
+    free(identity->user);
+    free(identity->account_user);
+    free(identity->account_host);
+    free(identity);
+}
+
+static bool text_equal(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+bool identity_equal(const struct identity *a, const struct identity *b)
+{
+    if (a == b)
+        return true;
+    return strcmp(a->user, b->user) == 0 && a->account_digest == b->account_digest &&
+           a->capabilities == b->capabilities && a->collation == b->collation &&
+           a->has_password == b->has_password &&
+           memcmp(a->stage1, b->stage1, sizeof(a->stage1)) == 0 &&
+           text_equal(a->account_user, b->account_user) &&
+           text_equal(a->account_host, b->account_host);
+}

@@ -1,0 +1,28 @@
+/* Who a server connection is logged in as: account, secret, and the negotiated options that a
+ * connection can't change later. Shared by reference within one worker. */
+#ifndef CAUSEWAY_PROXY_IDENTITY_H
+#define CAUSEWAY_PROXY_IDENTITY_H
+
+#include "proxy/proto/auth_native.h"
+
+struct identity {
+    unsigned references;
+    char *user;
+    char *account_user; /* the account that the client matched: user and host as in mysql.user; */
+    char *account_host; /* NULL for the service account, where nobody checks */
+    bool has_password;
+    uint8_t stage1[NATIVE_HASH_BYTES]; /* as good as the password: wiped with the last reference */
+    uint64_t account_digest;
+    uint64_t capabilities; /* what the server connection asks for */
+    uint16_t collation;
+};
+
+/* One reference. Texts are copied; account_* may be NULL. */
+struct identity *identity_new(struct span user, const char *account_user, const char *account_host);
+struct identity *identity_ref(struct identity *identity);
+void identity_unref(struct identity *identity);
+
+/* True when a connection of `a` serves a session of `b` after a reset. */
+bool identity_equal(const struct identity *a, const struct identity *b);
+
+#endif

@@ -1,0 +1,145 @@
+/* Server connections that no session uses: see pool.h. */
+#include "proxy/pool.h"
+
+#include "proxy/backend.h"
+#include "proxy/base/clock.h"
+#include "proxy/worker.h"
+
+static void on_ready(struct backend *backend)
+{
+    struct worker *worker = backend->worker;
+    struct pool *pool = &worker->pool;
+    list_remove(&backend->node);
+    backend->idle_since_ms = clock_now_ms();
+    list_prepend(&pool->idle[backend->slot], &backend->node);
+    pool->idle_count++;
+}
+
+static void drop_idle(struct backend *backend, const char *why)
+{
+    backend->worker->pool.idle_count--;
+    backend_close(backend, why);
+}
+
+/* An idle connection has nothing to say: this is the server closing it. */
+static void on_readable(struct backend *backend)
+{
+    drop_idle(backend, "the server closed it while it was idle");
+}
+
+static void on_drained(struct backend *backend)
+{
+    (void)backend;
+}
+
+static void on_failed(struct backend *backend)
+{
+    if (backend->idle_since_ms)
+        drop_idle(backend, backend->error_text);
+    else
+        backend_close(backend, backend->error_text);
+}
+
+static const struct backend_events pool_events = {on_ready, on_readable, on_drained, on_failed};
+
+void pool_init(struct pool *pool)
+{
+    for (unsigned slot = 0; slot < POSITIONS_SERVERS_MAX; slot++)
+        list_init(&pool->idle[slot]);
+    list_init(&pool->resetting);
+    pool->idle_count = 0;
+    pool->next_serial = 0;
+}
+
+static bool role_fits(const struct worker *worker, const struct backend *backend)
+{
+    const struct topology_server *server = worker_server(worker, (int)backend->slot);
+    if (!server || !server->reachable)
+        return false;
+    bool leads = worker->topology->leader >= 0 &&
+                 server == &worker->topology->servers[worker->topology->leader];
+    return backend->guarded ? !leads : leads;
+}
+
+void pool_put(struct worker *worker, struct backend *backend)
+{
+    if (backend->tainted || worker->draining || backend->state != BACKEND_READY ||
+        !role_fits(worker, backend) || !backend->identity->account_user) {
+        backend_close(backend, "its session ended");
+        return;
+    }
+    backend_adopt(backend, &pool_events, NULL);
+    backend->idle_since_ms = 0;
+    list_append(&worker->pool.resetting, &backend->node);
+    backend_reset(backend);
+}
+
+struct backend *pool_take(struct worker *worker, unsigned slot, const struct identity *identity,
+                          bool guarded)
+{
+    list_for_each (node, &worker->pool.idle[slot]) {
+        struct backend *backend = list_object(node, struct backend, node);
+        if (backend->guarded != guarded || !identity_equal(backend->identity, identity))
+            continue;
+        list_remove(&backend->node);
+        worker->pool.idle_count--;
+        worker->counters.server_reuses++;
+        return backend;
+    }
+    return NULL;
+}
+
+bool pool_evict(struct worker *worker, unsigned slot)
+{
+    struct list *idle = &worker->pool.idle[slot];
+    if (list_empty(idle))
+        return false;
+    drop_idle(list_object(idle->prev, struct backend, node), "its place was needed");
+    return true;
+}
+
+void pool_expire(struct worker *worker, uint64_t now_ms)
+{
+    for (unsigned slot = 0; slot < POSITIONS_SERVERS_MAX; slot++)
+        list_for_each_safe (node, &worker->pool.idle[slot]) {
+            struct backend *backend = list_object(node, struct backend, node);
+            if (now_ms - backend->idle_since_ms > worker->config->idle_server_timeout_ms)
+                drop_idle(backend, "idle for idle_server_timeout");
+        }
+}
+
+/* The account that it is logged in as is still there, unchanged. */
+static bool account_stands(const struct worker *worker, const struct identity *identity)
+{
+    const struct accounts *accounts = worker->accounts;
+    for (size_t i = 0; i < accounts->count; i++) {
+        const struct account *account = &accounts->list[i];
+        if (account->digest == identity->account_digest &&
+            strcmp(account->user, identity->account_user) == 0 &&
+            strcmp(account->host, identity->account_host) == 0)
+            return true;
+    }
+    return false;
+}
+
+void pool_review(struct worker *worker)
+{
+    for (unsigned slot = 0; slot < POSITIONS_SERVERS_MAX; slot++)
+        list_for_each_safe (node, &worker->pool.idle[slot]) {
+            struct backend *backend = list_object(node, struct backend, node);
+            if (!role_fits(worker, backend))
+                drop_idle(backend, "its server is gone, down, or changed its role");
+            else if (!account_stands(worker, backend->identity))
+                drop_idle(backend, "its account changed");
+        }
+}
+
+void pool_close(struct worker *worker)
+{
+    for (unsigned slot = 0; slot < POSITIONS_SERVERS_MAX; slot++)
+        while (pool_evict(worker, slot))
+            ;
+    while (!list_empty(&worker->pool.resetting))
+        backend_close(list_object(worker->pool.resetting.next, struct backend, node),
+                      "the worker ends");
+}

@@ -1,0 +1,48 @@
+/* Server connections that no session uses, kept for the next session of the same account. One
+ * worker's own. A connection comes back used, is reset (COM_CHANGE_USER), and lies idle until it is
+ * taken.
+ *
+ *     session --pool_put--> resetting --ready--> idle --pool_take--> session
+ *                               |                 | server closes, too old, account or server gone
+ *                               +-----------------+--> closed */
+#ifndef CAUSEWAY_PROXY_POOL_H
+#define CAUSEWAY_PROXY_POOL_H
+
+#include "proxy/base/list.h"
+#include "router/topology.h"
+
+struct worker;
+struct backend;
+struct identity;
+struct accounts;
+
+struct pool {
+    struct list idle[POSITIONS_SERVERS_MAX]; /* by slot, the one used last first */
+    struct list resetting;
+    unsigned idle_count;
+    uint64_t next_serial;
+};
+
+void pool_init(struct pool *pool);
+
+/* Gives back a READY connection; closes it where it can't be reused. */
+void pool_put(struct worker *worker, struct backend *backend);
+
+/* An idle connection for that identity, or NULL. The caller adopts it. */
+struct backend *pool_take(struct worker *worker, unsigned slot, const struct identity *identity,
+                          bool guarded);
+
+/* Closes an idle connection to that server, whoever it belongs to, to make room. False: there is
+ * none. */
+bool pool_evict(struct worker *worker, unsigned slot);
+
+/* Closes what lay idle for longer than idle_server_timeout. */
+void pool_expire(struct worker *worker, uint64_t now_ms);
+
+/* Closes what must not be used any more: servers that are gone or changed their role, accounts that
+ * changed. */
+void pool_review(struct worker *worker);
+
+void pool_close(struct worker *worker);
+
+#endif

@@ -1,0 +1,346 @@
+/* A reply on its way to the client: bytes go out from the buffer they were received into; only what
+ * the client's capabilities ask for is written anew. One pass over the buffer makes one write.
+ *
+ *     backend in-buffer: [definitions][rows .......][terminator]
+ *     pieces             [as is      ]<EOF>[as is   ]<EOF or OK>    for a client without
+ * DEPRECATE_EOF */
+#include "proxy/relay.h"
+
+#include "proxy/base/log.h"
+#include "proxy/proto/capability.h"
+#include "proxy/proto/command.h"
+#include "proxy/worker.h"
+
+#include <assert.h>
+#include <errno.h>
+
+enum { PIECES_MAX = 32 };
+
+/* A part of what the next write sends: bytes as received, or written anew (then an offset into
+ * worker->rewritten, which may still move). */
+struct piece {
+    const uint8_t *data;
+    size_t offset;
+    size_t len;
+};
+
+struct relay {
+    struct session *session;
+    struct backend *backend;
+    uint8_t *data;
+    size_t len;
+    size_t done; /* bytes of data that are forwarded, rewritten or dropped */
+    size_t want; /* so many bytes must be in one piece to go on */
+    int count;
+    struct piece pieces[PIECES_MAX];
+};
+
+static void add_piece(struct relay *relay, const uint8_t *data, size_t offset, size_t len)
+{
+    if (len == 0)
+        return;
+    assert(relay->count < PIECES_MAX);
+    relay->pieces[relay->count++] = (struct piece){data, offset, len};
+}
+
+static void add_received(struct relay *relay, size_t len)
+{
+    struct piece *last = relay->count ? &relay->pieces[relay->count - 1] : NULL;
+    uint8_t *at = relay->data + relay->done;
+    if (last && last->data && last->data + last->len == at)
+        last->len += len;
+    else
+        add_piece(relay, at, 0, len);
+    relay->done += len;
+}
+
+/* What was appended to worker->rewritten from `offset` on. */
+static void add_rewritten(struct relay *relay, size_t offset)
+{
+    add_piece(relay, NULL, offset, relay->session->worker->rewritten.len - offset);
+}
+
+/* Sends the pieces. False: the client is gone. */
+static bool flush(struct relay *relay)
+{
+    struct session *session = relay->session;
+    struct buf *rewritten = &session->worker->rewritten;
+    struct iovec parts[PIECES_MAX];
+    size_t total = 0;
+    if (relay->count == 0)
+        return true;
+    if (!session->command.begun)
+        relay_note_begin(session);
+    for (int i = 0; i < relay->count; i++) {
+        const struct piece *piece = &relay->pieces[i];
+        const uint8_t *data = piece->data ? piece->data : rewritten->data + piece->offset;
+        parts[i] = (struct iovec){(void *)data, piece->len};
+        total += piece->len;
+    }
+    int error = stream_write(&session->client, parts, relay->count);
+    session->worker->counters.bytes_to_clients += total;
+    relay->count = 0;
+    rewritten->len = 0;
+    if (error)
+        session_close(session, strerror(-error));
+    return error == 0;
+}
+
+/* --- packets that are looked at --- */
+
+enum outcome { GO_ON, STOP, GONE };
+
+/* GONE: the session went elsewhere or ended; nothing of it may be touched. */
+static enum outcome bad_reply(struct relay *relay)
+{
+    backend_fail(relay->backend, 2027, "HY000", "malformed reply");
+    return GONE;
+}
+
+static void insert_eof(struct relay *relay, const struct result_event *event)
+{
+    struct buf *rewritten = &relay->session->worker->rewritten;
+    size_t offset = rewritten->len;
+    eof_build(rewritten, event->seq, 0, relay->backend->status);
+    add_rewritten(relay, offset);
+}
+
+/* The packet as it came, numbered as the client counts. */
+static void pass_packet(struct relay *relay, const struct result_event *event)
+{
+    relay->data[relay->done + 3] = event->seq;
+    add_received(relay, event->packet_len);
+}
+
+static bool client_takes_as_is(const struct session *session, const struct ok_reply *ok)
+{
+    if (ok->status & SERVER_SESSION_STATE_CHANGED)
+        return false;
+    return ok->header == 0x00 || session->capabilities & CLIENT_DEPRECATE_EOF;
+}
+
+static enum outcome take_ok(struct relay *relay, const struct result_event *event)
+{
+    struct session *session = relay->session;
+    struct buf *rewritten = &session->worker->rewritten;
+    uint8_t *packet = relay->data + relay->done;
+    struct ok_reply ok;
+    if (ok_parse(span_of(packet + PACKET_HEADER_BYTES, event->packet_len - PACKET_HEADER_BYTES),
+                 &ok) ||
+        relay_note_ok(session, &ok))
+        return bad_reply(relay);
+    result_take(&session->parser, event, packet, ok.status);
+    if (client_takes_as_is(session, &ok)) {
+        pass_packet(relay, event);
+        return GO_ON;
+    }
+    ok.state = buf_span(&session->worker->tracked);
+    size_t offset = rewritten->len;
+    ok_build(rewritten, event->seq, &ok, session->capabilities);
+    relay->done += event->packet_len;
+    add_rewritten(relay, offset);
+    return GO_ON;
+}
+
+/* A read that turned out to write: stopped by the guard before any row (FACTS 7, 10). */
+static bool is_write_on_follower(const struct relay *relay, const struct err_reply *err)
+{
+    const struct session *session = relay->session;
+    return relay->backend->guarded && session->trx != relay->backend && !session->command.begun &&
+           relay->count == 0 && session->command.forced < 0 &&
+           (err->code == 1792 || err->code == 1290);
+}
+
+static enum outcome run_on_leader(struct relay *relay, const struct result_event *event,
+                                  const uint8_t *packet)
+{
+    struct session *session = relay->session;
+    struct worker *worker = session->worker;
+    session_log(session, LOG_LEVEL_INFO,
+                "a statement judged a read wants to write; running it on the leader");
+    worker->counters.writes_found++;
+    write_digests_add(worker->write_digests, session->command.digest);
+    result_take(&session->parser, event, packet, 0);
+    stream_consume(&relay->backend->stream, relay->done + event->packet_len);
+    worker->busy[relay->backend->slot]--;
+    session->command.to_leader = true;
+    session->command.repeatable = false;
+    session_enter(session, SESSION_ROUTE);
+    return GONE;
+}
+
+static enum outcome take_err(struct relay *relay, const struct result_event *event)
+{
+    struct session *session = relay->session;
+    uint8_t *packet = relay->data + relay->done;
+    struct err_reply err;
+    if (err_parse(span_of(packet + PACKET_HEADER_BYTES, event->packet_len - PACKET_HEADER_BYTES),
+                  &err))
+        return bad_reply(relay);
+    if (is_write_on_follower(relay, &err))
+        return run_on_leader(relay, event, packet);
+    relay_note_err(session);
+    result_take(&session->parser, event, packet, 0);
+    pass_packet(relay, event);
+    return GO_ON;
+}
+
+/* The server has prepared it: from now on it has an id of the client's. */
+static enum outcome take_prepare_ok(struct relay *relay, const struct result_event *event)
+{
+    struct session *session = relay->session;
+    struct command *command = &session->command;
+    uint8_t *packet = relay->data + relay->done;
+    uint8_t *payload = packet + PACKET_HEADER_BYTES;
+    struct span sql = span_of(stream_data(&session->client) + PACKET_HEADER_BYTES + 1,
+                              command->len - PACKET_HEADER_BYTES - 1);
+    struct statement_class class = {
+        .target = command->previous                      ? CLASS_PREVIOUS
+                  : command->read && !command->to_leader ? CLASS_READ
+                                                         : CLASS_LEADER,
+        .flags = command->flags,
+        .digest = command->digest,
+    };
+    struct statement *statement = statements_add(&session->statements, sql, &class);
+    statement->consistency = command->consistency;
+    statement->forced_slot =
+        command->forced >= 0 ? (int)session->worker->topology->servers[command->forced].slot : -1;
+    statement->parameters = load_u16(payload + 7);
+    statement_prepared(statement, relay->backend, load_u32(payload + 1));
+    result_take(&session->parser, event, packet, 0);
+    store_u32(payload + 1, statement->id);
+    pass_packet(relay, event);
+    return GO_ON;
+}
+
+static enum outcome take_infile(struct relay *relay, const struct result_event *event)
+{
+    struct session *session = relay->session;
+    result_take(&session->parser, event, relay->data + relay->done, 0);
+    pass_packet(relay, event);
+    return STOP;
+}
+
+static enum outcome take_event(struct relay *relay, const struct result_event *event)
+{
+    switch (event->kind) {
+    case RESULT_EVENT_NEED: relay->want = event->need_bytes; return STOP;
+    case RESULT_EVENT_INSERT_EOF: insert_eof(relay, event); return GO_ON;
+    case RESULT_EVENT_OK: return take_ok(relay, event);
+    case RESULT_EVENT_ERR: return take_err(relay, event);
+    case RESULT_EVENT_PREPARE_OK: return take_prepare_ok(relay, event);
+    case RESULT_EVENT_INFILE: return take_infile(relay, event);
+    case RESULT_EVENT_BAD: break;
+    }
+    return bad_reply(relay);
+}
+
+/* --- the step --- */
+
+static enum step finish(struct session *session)
+{
+    relay_note_end(session);
+    session->worker->busy[session->running->slot]--;
+    return session_finish_command(session);
+}
+
+/* The client's command is with the server: its bytes make room for the file. */
+static enum step start_infile(struct session *session)
+{
+    struct command *command = &session->command;
+    stream_consume(&session->client, command->len);
+    command->len = 0;
+    command->rest = 0;
+    command->more_packets = true;
+    session_enter(session, SESSION_INFILE);
+    if (session->client.paused && !session->client_ended)
+        stream_resume(&session->client);
+    return STEP_MORE;
+}
+
+/* Goes through what was received, sends it, and says what comes next. */
+static enum step relay_received(struct session *session)
+{
+    struct backend *backend = session->running;
+    session->worker->rewritten.len = 0;
+    struct relay relay = {
+        .session = session,
+        .backend = backend,
+        .data = stream_data(&backend->stream),
+        .len = stream_len(&backend->stream),
+    };
+    struct result_event event = {.kind = RESULT_EVENT_NEED};
+    enum outcome outcome = GO_ON;
+    while (outcome == GO_ON && !result_ended(&session->parser)) {
+        size_t used =
+            result_feed(&session->parser, relay.data + relay.done, relay.len - relay.done, &event);
+        add_received(&relay, used);
+        outcome = take_event(&relay, &event);
+        if (outcome == GONE)
+            return STEP_MORE;
+        if (relay.count >= PIECES_MAX - 3 && !flush(&relay))
+            return STEP_WAIT;
+    }
+    if (!flush(&relay))
+        return STEP_WAIT;
+    stream_consume(&backend->stream, relay.done);
+    if (result_ended(&session->parser))
+        return finish(session);
+    if (event.kind == RESULT_EVENT_INFILE)
+        return start_infile(session);
+    if (relay.want > 1)
+        stream_want(&backend->stream, relay.want);
+    return STEP_WAIT;
+}
+
+enum step step_relay(struct session *session)
+{
+    struct command *command = &session->command;
+    struct backend *backend = session->running;
+    if (command->prelude_due > 0) {
+        int taken = prelude_take(session);
+        if (taken <= 0)
+            return taken == 0 ? STEP_WAIT : STEP_MORE;
+    }
+    if (!command->relaying) {
+        result_open(&session->parser, command->shape,
+                    !(session->capabilities & CLIENT_DEPRECATE_EOF));
+        command->relaying = true;
+    }
+    if (stream_blocked(&session->client)) {
+        if (!backend->stream.paused)
+            stream_pause(&backend->stream);
+        return STEP_WAIT;
+    }
+    if (backend->stream.paused)
+        stream_resume(&backend->stream);
+    if (stream_len(&backend->stream) == 0)
+        return STEP_WAIT;
+    return relay_received(session);
+}
+
+/* --- servers that die --- */
+
+void relay_cut_short(struct session *session)
+{
+    const struct result_parser *parser = &session->parser;
+    if (parser->payload_left > 0 || parser->continued || !session->command.repeatable) {
+        session_log(session, LOG_LEVEL_WARN,
+                    "the server failed in the middle of a reply; closing the client");
+        session_close(session, "the server failed in the middle of a reply");
+        return;
+    }
+    struct buf out = {0};
+    err_printf(&out, (uint8_t)(parser->last_seq + 1), 1159, "08S01",
+               "The server failed in the middle of the result");
+    if (session_send(session, buf_span(&out)))
+        session_finish_command(session);
+    buf_free(&out);
+}
+
+void relay_last_words(struct session *session, struct backend *backend)
+{
+    size_t len = stream_len(&backend->stream);
+    if (len > 0)
+        (void)session_send(session, span_of(stream_data(&backend->stream), len));
+}

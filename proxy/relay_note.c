@@ -1,0 +1,210 @@
+/* What a reply says about the session while it passes: see relay.h. */
+#include "proxy/relay.h"
+
+#include "proxy/base/log.h"
+#include "proxy/proto/capability.h"
+#include "proxy/proto/command.h"
+#include "proxy/worker.h"
+
+#include <errno.h>
+
+enum {
+    /* Flags that describe the session, not one reply. */
+    LASTING_STATUS = SERVER_STATUS_IN_TRANS | SERVER_STATUS_AUTOCOMMIT | SERVER_STATUS_ANSI_QUOTES |
+                     SERVER_STATUS_NO_BACKSLASH_ESCAPES | SERVER_STATUS_IN_TRANS_READONLY,
+};
+
+void session_note_status(struct session *session, struct backend *backend, uint16_t status)
+{
+    backend->status = status;
+    session->status = status & LASTING_STATUS;
+    if (status & SERVER_STATUS_IN_TRANS)
+        session->trx = backend;
+    else if (session->trx == backend)
+        session->trx = NULL;
+}
+
+/* --- session state --- */
+
+/* True when the servers' own list of tracked variables holds the name: a comma separated text. */
+static bool in_list(const char *list, struct span name)
+{
+    if (strcmp(list, "*") == 0)
+        return true;
+    while (*list) {
+        size_t len = strcspn(list, ",");
+        if (span_equal(span_of(list, len), name))
+            return true;
+        list += len + (list[len] == ',');
+    }
+    return false;
+}
+
+/* What a client with SESSION_TRACK would have got from the server itself. */
+static bool client_may_see(const struct track_entry *entry, void *context)
+{
+    const struct session *session = context;
+    switch (entry->type) {
+    case TRACK_SYSTEM_VARIABLE:
+        return in_list(session->worker->topology->tracked_variables, entry->name);
+    case TRACK_SCHEMA: return true;
+    default: return false;
+    }
+}
+
+static void note_gtid(struct session *session, struct span value)
+{
+    struct gtid gtid;
+    if (session->running->guarded || gtid_parse(value, &gtid))
+        return;
+    if (requirement_wrote(&session->requirement, &gtid) && !session->too_many_domains) {
+        session_log(session, LOG_LEVEL_WARN,
+                    "more than %d GTID domains in one session: it stays on the leader",
+                    GTID_DOMAINS_MAX);
+        session->too_many_domains = true;
+    }
+}
+
+/* Reads the entries of one OK. True when there was a GTID. */
+static int note_state(struct session *session, struct span block, bool *gtid)
+{
+    struct command *command = &session->command;
+    struct backend *backend = session->running;
+    struct track_reader reader;
+    struct track_entry entry;
+    int more;
+    bool in_step = backend->vars_version == session->vars.version;
+    track_open(&reader, block);
+    while ((more = track_next(&reader, &entry)) > 0) {
+        if (entry.type == TRACK_STATE_CHANGE) {
+            command->state_changed = true;
+        } else if (entry.type == TRACK_SYSTEM_VARIABLE &&
+                   span_equal(entry.name, span_text("last_gtid"))) {
+            note_gtid(session, entry.value);
+            *gtid = entry.value.len > 0;
+        } else if (!backend->guarded || session->trx == backend) {
+            command->named_change = true;
+            sessvars_track(&session->vars, &entry);
+        }
+    }
+    if (in_step)
+        backend->vars_version = session->vars.version;
+    return more;
+}
+
+/* --- replies --- */
+
+/* Statements that show nothing of the data. */
+static bool shows_data(const struct command *command)
+{
+    return !(command->flags & (CLASS_SET | CLASS_USE)) && command->code != COM_INIT_DB &&
+           command->code != COM_SET_OPTION && command->code != COM_RESET_CONNECTION &&
+           command->code != COM_STATISTICS;
+}
+
+int relay_note_ok(struct session *session, struct ok_reply *ok)
+{
+    struct worker *worker = session->worker;
+    bool gtid = false;
+    worker->tracked.len = 0;
+    if (ok->state.len > 0) {
+        if (note_state(session, ok->state, &gtid))
+            return -EPROTO;
+        if (session->capabilities & CLIENT_SESSION_TRACK &&
+            track_filter(&worker->tracked, ok->state, client_may_see, session))
+            return -EPROTO;
+    }
+    session_note_status(session, session->running, ok->status);
+    if (!session->running->guarded && !gtid && shows_data(&session->command))
+        requirement_saw_leader(&session->requirement);
+    return 0;
+}
+
+void relay_note_err(struct session *session)
+{
+    session->command.failed = true;
+    /* An error shows state as well (a duplicate key), and may hide a commit: the next follower read
+     * is a move, whose bound covers both. */
+    if (!session->running->guarded)
+        requirement_saw_leader(&session->requirement);
+}
+
+void relay_note_begin(struct session *session)
+{
+    struct command *command = &session->command;
+    const struct backend *backend = session->running;
+    command->begun = true;
+    if (!backend->guarded)
+        return;
+    requirement_read(&session->requirement, (int)backend->slot, command->read_generation,
+                     command->move);
+}
+
+static void note_sticky(struct session *session)
+{
+    const struct command *command = &session->command;
+    if (command->flags & CLASS_TEMPORARY)
+        session->sticky |= STICKY_TEMPORARY;
+    if (command->flags & CLASS_LOCK_TABLES)
+        session->sticky |= STICKY_LOCKED;
+    if (command->flags & CLASS_UNLOCK_TABLES)
+        session->sticky &= ~(unsigned)STICKY_LOCKED;
+    if (command->flags & CLASS_SET_ROLE) {
+        session->sticky |= STICKY_ROLE;
+        session->running->tainted = true;
+    }
+    if (!command->state_changed || command->named_change)
+        return;
+    /* Something changed that has no name: user variables, temporary tables, a role, SQL PREPARE. */
+    session->holds = true;
+    if (command->flags & CLASS_OPAQUE) {
+        session->sticky |= STICKY_UNKNOWN;
+        session->running->tainted = true;
+    }
+    /* SET session_track_… is reported without its name too: Causeway's own settings again. */
+    if (command->flags & CLASS_SET)
+        session->running->needs_setup = true;
+}
+
+/* SET NAMES x alone implies the collation that goes with x; with COLLATE, or SET CHARACTER SET, it
+ * must be asked for. */
+static void note_collation(struct session *session)
+{
+    const struct command *command = &session->command;
+    if (!session->vars.collation_unknown || !(command->flags & CLASS_SET) ||
+        command->code != COM_QUERY)
+        return;
+    struct span sql = span_of(stream_data(&session->client), command->len);
+    if (!memmem(sql.data, sql.len, "OLLATE", 6) && !memmem(sql.data, sql.len, "ollate", 6) &&
+        !memmem(sql.data, sql.len, "HAR", 3) && !memmem(sql.data, sql.len, "har", 3))
+        session->vars.collation_unknown = false;
+}
+
+static void note_reset(struct session *session)
+{
+    session->sticky = 0;
+    session->holds = false;
+    session->was_reset = true;
+    statements_clear(&session->statements);
+    sessvars_reset(&session->vars);
+    session->leader->needs_setup = true;
+    session->leader->vars_version = session->vars.version;
+    if (session->reader)
+        session->reader->needs_reset = true;
+}
+
+void relay_note_end(struct session *session)
+{
+    struct command *command = &session->command;
+    struct backend *backend = session->running;
+    if (backend->guarded && positions_generation(session->worker->shared->positions,
+                                                 backend->slot) != command->read_generation)
+        /* The server started anew meanwhile: what was read may be of either life. */
+        requirement_lost(&session->requirement, (int)backend->slot);
+    if (command->failed || backend->guarded)
+        return;
+    note_sticky(session);
+    note_collation(session);
+    if (command->code == COM_RESET_CONNECTION)
+        note_reset(session);
+}

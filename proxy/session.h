@@ -1,0 +1,212 @@
+/* A session: one client, from its accept to its end. What it does is the table in session_steps.c.
+ */
+#ifndef CAUSEWAY_PROXY_SESSION_H
+#define CAUSEWAY_PROXY_SESSION_H
+
+#include "proxy/backend.h"
+#include "proxy/bound.h"
+#include "proxy/proto/result.h"
+#include "proxy/statements.h"
+#include "router/policy.h"
+#include "router/requirement.h"
+#include "router/sessvars.h"
+
+struct worker;
+struct login_state;
+struct rule;
+
+/* X(state, step): the steps are functions of session_steps.c and its neighbours. */
+#define SESSION_STATES(X)                                                                          \
+    X(LOGIN_RESPONSE, login_response) /* greeted: the client's answer is awaited */                \
+    X(LOGIN_SWITCH, login_switch)     /* asked again, with the native plugin */                    \
+    X(LOGIN_VERIFY, login_verify)     /* which account, and does the proof hold? */                \
+    X(LOGIN_ACCOUNTS, wait)           /* the accounts are being read again */                      \
+    X(COMMAND, command)               /* the next command is awaited and decoded */                \
+    X(ROUTE, route)                   /* which server? */                                          \
+    X(WAIT_BOUND, wait)               /* a leader position is being fetched */                     \
+    X(WAIT_POSITION, wait)            /* a follower must catch up first */                         \
+    X(WAIT_LEADER, wait)              /* there is no leader */                                     \
+    X(WAIT_KILL, wait)                /* a KILL is being carried out */                            \
+    X(ATTACH, attach)                 /* a connection to that server */                            \
+    X(WAIT_SERVER, wait)              /* it is being opened */                                     \
+    X(PRELUDE, prelude)               /* what must be made the same there first */                 \
+    X(WAIT_PRELUDE, wait_prelude)     /* its answers */                                            \
+    X(SEND, send)                     /* the command */                                            \
+    X(SEND_REST, send_rest)           /* a command too long to hold: the rest passes through */    \
+    X(RELAY, relay)                   /* the reply */                                              \
+    X(INFILE, infile)                 /* LOAD DATA LOCAL: the client's file */                     \
+    X(CLOSED, wait)
+
+enum session_state {
+#define X(state, step) SESSION_##state,
+    SESSION_STATES(X)
+#undef X
+};
+
+/* What only the leader connection of a session has. */
+enum sticky {
+    STICKY_TEMPORARY = 1, /* temporary tables */
+    STICKY_LOCKED = 2,    /* LOCK TABLES, until UNLOCK TABLES */
+    STICKY_ROLE = 4,      /* SET ROLE */
+    STICKY_UNKNOWN = 8,   /* a procedure or the like changed state that was not named */
+};
+
+/* The command under way. */
+struct command {
+    uint8_t code;    /* enum command_code; COM_CONNECT while the session logs in */
+    uint8_t shape;   /* enum result_shape of its reply */
+    bool read;       /* a follower may run it */
+    bool repeatable; /* sent twice it does no harm: may run again when its server fails */
+    bool previous;   /* speaks of the statement before */
+    bool to_leader;  /* must run on the leader whatever else holds */
+    bool streamed;   /* longer than COMMAND_HELD_MAX: only its beginning was seen */
+    bool begun;      /* a part of the reply is with the client: no way back */
+    bool waited;     /* causal_timeout is over */
+    bool bound_failed;
+    bool move;
+    bool relaying;      /* the parser is open for its reply */
+    bool failed;        /* the reply was, or ended in, an ERR */
+    bool state_changed; /* the reply reported a change of session state … */
+    bool named_change;  /* … and named a variable or schema */
+    int8_t consistency;
+    int forced; /* server index that a rule or hint names, or -1 */
+    int target; /* server index that was chosen */
+    uint64_t excluded_slots;
+    size_t len;        /* its bytes at the front of the client's stream */
+    uint64_t rest;     /* SEND_REST: bytes of the packet under way that still pass */
+    bool more_packets; /* SEND_REST: that packet was full, another follows */
+    uint32_t flags;    /* enum class_flags */
+    uint64_t digest;
+    struct statement *statement;
+    uint32_t read_generation;
+    unsigned prelude_due;       /* replies to the prelude still to come */
+    bool prelude_prepares;      /* the last of them answers COM_STMT_PREPARE */
+    bool prelude_asks;          /* the prelude is the question for collation_connection … */
+    struct backend *asked_for;  /* … on behalf of this connection */
+    uint64_t position_until_ms; /* end of its wait for a position; 0: has not waited */
+    uint64_t leader_until_ms;
+};
+
+enum {
+    COMMAND_HELD_MAX = 1 << 20,
+    /* Ids lie above those that a server gives out in its first billion connections, so that KILL
+     * can tell the two apart. */
+    SESSION_ID_BASE = 0x40000000,
+    SESSION_ID_WORKER_SHIFT = 22,
+    SESSION_ID_COUNTER_MASK = (1 << SESSION_ID_WORKER_SHIFT) - 1,
+};
+
+struct session {
+    struct list node;      /* among the worker's sessions */
+    struct list wait_node; /* among those who wait for the same thing */
+    struct worker *worker;
+    struct stream client;
+    struct ev_timer timer;
+    enum session_state state;
+    uint32_t id; /* the connection id that the client was given */
+    char peer[46];
+    uint8_t salt[SALT_BYTES];
+    uint64_t capabilities;
+    uint16_t collation;
+    bool client_ended; /* the client's half of the socket is closed */
+    unsigned sticky;   /* enum sticky: why its reads stay on the leader */
+    bool holds;        /* its leader connection has what can't be replayed: user variables … */
+    bool was_reset;    /* COM_RESET_CONNECTION: variables are the server's, not the login's */
+    bool trx_lost;     /* the connection of the open transaction is gone, the client not yet told */
+    bool too_many_domains;
+    struct login_state *login; /* only while logging in */
+    struct identity *identity;
+    struct backend *leader; /* server connections that belong to this session */
+    struct backend *reader;
+    struct backend *running; /* one of them: it runs, or ran, the last command */
+    struct backend *trx;     /* one of them: it has the open transaction */
+    int pin;                 /* slot of the follower that it reads on, -1 */
+    uint16_t status;         /* of the last reply, as the client saw it */
+    struct requirement requirement;
+    struct sessvars vars;
+    struct statements statements;
+    struct bound_waiter bound_waiter;
+    struct command command;
+    struct result_parser parser;
+    uint64_t connected_ms;
+    uint64_t statements_run;
+};
+
+/* --- life (session.c) --- */
+
+/* Greets the client. Takes over `fd`. */
+void session_open(struct worker *worker, int fd, const struct sockaddr *peer);
+/* The one end of a session: every list, timer, connection and secret. `why` is logged. Safe in any
+ * call-back; the memory goes at the end of the loop's turn. */
+void session_close(struct session *session, const char *why);
+/* As session_close, for a client that broke the protocol. */
+void session_protocol_error(struct session *session, const char *what);
+void session_log(const struct session *session, int level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* --- steps (session_steps.c) --- */
+
+enum step { STEP_MORE, STEP_WAIT };
+
+/* The one place that changes session->state. */
+void session_enter(struct session *session, enum session_state state);
+const char *session_state_name(enum session_state state);
+/* Runs steps until one waits or the session is closed. */
+void session_run(struct session *session);
+/* Arms the session's only timer; what it means follows from the state. */
+void session_arm(struct session *session, uint32_t timeout_ms);
+void session_disarm(struct session *session);
+/* What ended the waiting, as the worker's lists and the timer tell it. */
+void session_on_timer(struct session *session);
+void session_wake(struct session *session, enum session_state next);
+
+/* Answers the command under way with an ERR packet of Causeway's own and goes on with the next. */
+enum step session_refuse(struct session *session, uint16_t code, const char *sqlstate,
+                         const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* Answers it with an OK. */
+enum step session_accept(struct session *session);
+/* Writes to the client; a client that is gone ends the session. */
+bool session_send(struct session *session, struct span bytes);
+/* The command is done: its bytes are consumed, the next is awaited. */
+enum step session_finish_command(struct session *session);
+
+/* --- server connections of a session (session_servers.c) --- */
+
+extern const struct backend_events session_backend_events;
+
+/* Gives the connection back to the pool, or closes it when it is in use. */
+void session_release(struct session *session, struct backend **place);
+/* A connection of this session broke or could not be opened. */
+void session_backend_failed(struct backend *backend);
+
+/* --- neighbours --- */
+
+void client_auth_begin(struct session *session); /* client_auth.c */
+enum step client_auth_change_user(struct session *session, struct span payload);
+void client_auth_forget(struct session *session);
+uint8_t client_auth_seq(const struct session *session); /* of the login's next packet */
+enum step client_auth_finish(struct session *session);
+enum step step_login_response(struct session *session);
+enum step step_login_switch(struct session *session);
+enum step step_login_verify(struct session *session);
+enum step step_command(struct session *session); /* client_cmd.c */
+enum step step_route(struct session *session);   /* session_route.c */
+enum step step_attach(struct session *session);  /* session_servers.c */
+enum step step_prelude(struct session *session); /* backend_sync.c */
+enum step step_wait_prelude(struct session *session);
+enum step step_send(struct session *session); /* command_send.c */
+enum step step_send_rest(struct session *session);
+enum step step_infile(struct session *session);
+enum step step_relay(struct session *session); /* relay.c */
+/* The server died in the middle of the reply: an ERR packet where one may stand, else the end. */
+void relay_cut_short(struct session *session);
+/* What a server said before it closed on a command that was still being sent. */
+void relay_last_words(struct session *session, struct backend *backend);
+/* Status flags of a reply: transaction state, sql_mode bits. */
+void session_note_status(struct session *session, struct backend *backend, uint16_t status);
+/* Answers to the prelude: 1 all taken, 0 more must come, -1 the session went elsewhere. */
+int prelude_take(struct session *session);
+/* The leader or the servers changed: connections that no longer fit are given up. */
+void session_review(struct session *session);
+
+#endif

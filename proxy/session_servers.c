@@ -1,0 +1,287 @@
+/* The server connections of a session: taken from the pool or opened, given back, and what their
+ * loss means for the client (DESIGN 6). */
+#include "proxy/base/log.h"
+#include "proxy/proto/capability.h"
+#include "proxy/proto/command.h"
+#include "proxy/session.h"
+#include "proxy/worker.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <strings.h>
+
+/* --- taking and giving back --- */
+
+void session_release(struct session *session, struct backend **place)
+{
+    struct backend *backend = *place;
+    if (!backend)
+        return;
+    *place = NULL;
+    if (session->running == backend)
+        session->running = NULL;
+    if (session->trx == backend)
+        session->trx = NULL;
+    pool_put(session->worker, backend);
+}
+
+static bool fits(const struct backend *backend, const struct topology_server *server)
+{
+    return backend->slot == server->slot && backend->state == BACKEND_READY;
+}
+
+static struct backend *open_connection(struct session *session,
+                                       const struct topology_server *server, bool guarded)
+{
+    struct worker *worker = session->worker;
+    struct backend *backend =
+        backend_open(worker, server, session->identity, guarded, &session_backend_events, session);
+    if (!backend && pool_evict(worker, server->slot))
+        backend = backend_open(worker, server, session->identity, guarded, &session_backend_events,
+                               session);
+    return backend;
+}
+
+static enum step use(struct session *session, struct backend *backend)
+{
+    session->running = backend;
+    session_enter(session, SESSION_PRELUDE);
+    return STEP_MORE;
+}
+
+static void note_pin(struct session *session, const struct topology_server *server, bool leads)
+{
+    const struct command *command = &session->command;
+    if (!command->read || command->code == COM_CONNECT || command->forced >= 0)
+        return;
+    if (!leads)
+        session->pin = (int)server->slot;
+    else if (session->pin < 0 &&
+             session->worker->config->policy.reads_on_leader == READS_ON_LEADER_SHARE)
+        session->pin = (int)server->slot;
+}
+
+enum step step_attach(struct session *session)
+{
+    struct worker *worker = session->worker;
+    const struct topology *topology = worker->topology;
+    const struct topology_server *server = &topology->servers[session->command.target];
+    bool leads = session->command.target == topology->leader;
+    struct backend **place = leads ? &session->leader : &session->reader;
+    note_pin(session, server, leads);
+    if (*place && !fits(*place, server))
+        session_release(session, place);
+    if (*place)
+        return use(session, *place);
+    *place = pool_take(worker, server->slot, session->identity, !leads);
+    if (*place) {
+        backend_adopt(*place, &session_backend_events, session);
+        (*place)->vars_version = 0;
+        (*place)->needs_reset = session->was_reset;
+        return use(session, *place);
+    }
+    *place = open_connection(session, server, !leads);
+    if (!*place)
+        return session_refuse(session, 1040, "08004",
+                              "Too many connections from Causeway to %s (max_server_connections)",
+                              server->name);
+    (*place)->needs_reset = session->was_reset;
+    session->running = *place;
+    session_enter(session, SESSION_WAIT_SERVER);
+    return STEP_WAIT;
+}
+
+/* --- loss --- */
+
+/* The session is told that its transaction is gone: the error on which applications try again. */
+static enum step lose_transaction(struct session *session)
+{
+    session->status &= (uint16_t) ~(SERVER_STATUS_IN_TRANS | SERVER_STATUS_IN_TRANS_READONLY);
+    return session_refuse(session, 1213, "40001",
+                          "the server of this transaction failed; the transaction was rolled "
+                          "back, try restarting it");
+}
+
+static void run_elsewhere(struct session *session, unsigned slot)
+{
+    session->command.excluded_slots |= UINT64_C(1) << slot;
+    session->command.waited = false;
+    session_enter(session, SESSION_ROUTE);
+}
+
+/* True for a statement that can't have committed its transaction. */
+static bool cannot_commit(const struct session *session)
+{
+    static const char *const words[] = {"select",  "insert",    "update", "delete",
+                                        "replace", "savepoint", "with",   "set"};
+    const struct command *command = &session->command;
+    struct span sql = {0};
+    if (command->statement)
+        sql = buf_span(&command->statement->sql);
+    else if (command->code == COM_QUERY && !command->streamed)
+        sql = span_of(stream_data(&session->client) + PACKET_HEADER_BYTES + 1,
+                      command->len - PACKET_HEADER_BYTES - 1);
+    if (command->flags & (CLASS_MULTI | CLASS_OPAQUE))
+        return false;
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        size_t len = strlen(words[i]);
+        if (sql.len > len && strncasecmp((const char *)sql.data, words[i], len) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The server failed while it had the command. */
+static void lost_in_flight(struct session *session, bool guarded, bool was_trx, unsigned slot)
+{
+    struct command *command = &session->command;
+    if (command->begun) {
+        relay_cut_short(session);
+    } else if (was_trx && (guarded || cannot_commit(session))) {
+        lose_transaction(session);
+    } else if (was_trx || session->sticky || session->holds) {
+        session_log(session, LOG_LEVEL_WARN,
+                    "the leader failed while a statement was under way: outcome unknown; closing");
+        session_close(session, "outcome unknown");
+    } else if (command->repeatable || command->flags & (CLASS_SET | CLASS_USE) ||
+               command->code == COM_INIT_DB) {
+        session->worker->counters.reads_retried++;
+        session_log(session, LOG_LEVEL_INFO, "the server failed; running the read elsewhere");
+        run_elsewhere(session, slot);
+    } else {
+        session_log(session, LOG_LEVEL_WARN,
+                    "the leader failed while a write was under way: outcome unknown; closing");
+        session_close(session, "outcome unknown");
+    }
+}
+
+/* It failed before the command was sent. */
+static void lost_before_send(struct session *session, const struct backend *backend, bool was_trx)
+{
+    bool servers_word =
+        backend->error_code < 2000; /* an ERR of the server, not of the connection */
+    if (was_trx)
+        lose_transaction(session);
+    else if (!backend->guarded && (session->sticky || session->holds))
+        session_close(session, "its leader connection is gone, and with it what can't be replayed");
+    else if (servers_word && !backend->guarded)
+        session_refuse(session, backend->error_code, backend->error_sqlstate, "%s",
+                       backend->error_text);
+    else
+        run_elsewhere(session, backend->slot);
+}
+
+static void lost_idle(struct session *session, bool guarded, bool was_trx)
+{
+    session->trx_lost = was_trx;
+    if (!guarded && (session->sticky || session->holds))
+        session_close(session, "its leader connection is gone, and with it what can't be replayed");
+}
+
+/* Takes the failed connection away from the session; true when it was running the command. */
+static bool detach(struct session *session, struct backend *backend)
+{
+    struct worker *worker = session->worker;
+    bool busy = session->running == backend && session->state > SESSION_COMMAND;
+    if (busy && session->state >= SESSION_SEND)
+        worker->busy[backend->slot]--;
+    if (session->leader == backend)
+        session->leader = NULL;
+    if (session->reader == backend) {
+        session->reader = NULL;
+        requirement_lost(&session->requirement, (int)backend->slot);
+    }
+    if (session->running == backend)
+        session->running = NULL;
+    if (session->trx == backend)
+        session->trx = NULL;
+    if (!backend->guarded)
+        worker->counters.leader_lost++;
+    return busy;
+}
+
+void session_backend_failed(struct backend *backend)
+{
+    struct session *session = backend->owner;
+    struct worker *worker = session->worker;
+    enum session_state state = session->state;
+    bool was_trx = session->trx == backend;
+    bool guarded = backend->guarded;
+    unsigned slot = backend->slot;
+    session_log(session, LOG_LEVEL_INFO, "server connection lost in state %s: %s",
+                session_state_name(state), backend->error_text);
+    if (backend->error_code >= 2000)
+        worker->requests.suspect(worker->requests.context, slot);
+    if (state == SESSION_SEND_REST && session->running == backend)
+        relay_last_words(session, backend);
+    bool busy = detach(session, backend);
+    if (!busy)
+        lost_idle(session, guarded, was_trx);
+    else if (state < SESSION_SEND)
+        lost_before_send(session, backend, was_trx);
+    else if (state == SESSION_SEND_REST || state == SESSION_INFILE)
+        session_close(session, "the server failed in the middle of a long command");
+    else
+        lost_in_flight(session, guarded, was_trx, slot);
+    backend_close(backend, backend->error_text);
+    session_run(session);
+}
+
+/* --- events --- */
+
+static void on_ready(struct backend *backend)
+{
+    struct session *session = backend->owner;
+    assert(session->running == backend);
+    session_enter(session, SESSION_PRELUDE);
+    session_run(session);
+}
+
+static void on_readable(struct backend *backend)
+{
+    struct session *session = backend->owner;
+    ssize_t n = stream_receive(&backend->stream);
+    if (n == -EAGAIN)
+        return;
+    bool expected = session->running == backend &&
+                    (session->state >= SESSION_SEND || session->state == SESSION_WAIT_PRELUDE);
+    if (n > 0 && expected)
+        session_run(session);
+    else if (n == 0)
+        backend_fail(backend, 2013, "08S01", "the server closed the connection");
+    else if (n < 0)
+        backend_fail(backend, 2013, "08S01", "%s", strerror((int)-n));
+    else
+        backend_fail(backend, 2027, "HY000", "the server spoke out of turn");
+}
+
+static void on_drained(struct backend *backend)
+{
+    struct session *session = backend->owner;
+    if (session->running != backend)
+        return;
+    if (session->client.paused && !session->client_ended)
+        stream_resume(&session->client);
+    session_run(session);
+}
+
+const struct backend_events session_backend_events = {on_ready, on_readable, on_drained,
+                                                      session_backend_failed};
+
+/* --- a new topology --- */
+
+void session_review(struct session *session)
+{
+    const struct topology *topology = session->worker->topology;
+    int leader_slot = topology->leader < 0 ? -1 : (int)topology->servers[topology->leader].slot;
+    struct backend *leader = session->leader;
+    struct backend *reader = session->reader;
+    if (leader && leader_slot >= 0 && (int)leader->slot != leader_slot &&
+        leader->state == BACKEND_READY)
+        backend_fail(leader, 2013, "08S01", "another server leads now");
+    if (session->state == SESSION_CLOSED || !reader || session->reader != reader)
+        return;
+    if (((int)reader->slot == leader_slot || !worker_server(session->worker, (int)reader->slot)) &&
+        reader->state == BACKEND_READY)
+        backend_fail(reader, 2013, "08S01", "this server follows no more");
+}

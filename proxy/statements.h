@@ -1,0 +1,72 @@
+/* The prepared statements of a session. The client's id is Causeway's own; on each server
+ * connection where the statement was prepared it has the server's id. A statement is prepared where
+ * it first runs, and again where it has to run later. */
+#ifndef CAUSEWAY_PROXY_STATEMENTS_H
+#define CAUSEWAY_PROXY_STATEMENTS_H
+
+#include "proxy/base/buf.h"
+#include "proxy/base/list.h"
+#include "proxy/base/slab.h"
+#include "router/classify.h"
+
+struct backend;
+
+/* Where a statement stands prepared: on the leader connection and on the reader's, at most. */
+struct prepared_on {
+    uint64_t serial; /* of the backend; 0: nowhere */
+    uint32_t remote_id;
+    uint32_t types_version; /* of the parameter types that this connection was told */
+};
+
+struct statement {
+    struct list node;
+    uint32_t id;
+    enum class_target target;
+    uint32_t flags; /* enum class_flags */
+    uint64_t digest;
+    int8_t consistency; /* of a rule or hint: enum consistency, or -1 */
+    int forced_slot;    /* of a rule or hint, or -1 */
+    struct buf sql;     /* text, to prepare it elsewhere */
+    struct prepared_on on[2];
+    uint16_t parameters;
+    bool long_data;         /* parameters were sent ahead to the leader: it runs there */
+    uint64_t last_serial;   /* connection that ran it last: cursor, reset */
+    uint32_t types_version; /* raised when the client sends parameter types */
+    struct buf types;       /* two bytes a parameter, as last sent */
+};
+
+struct statements {
+    struct list list; /* the one used last first */
+    struct slab *slab;
+    uint32_t next_id;
+    uint32_t last_prepared; /* what id 0xffffffff means; 0: none */
+    unsigned count;
+};
+
+#define STATEMENT_ID_LAST 0xffffffffu
+
+void statements_init(struct statements *statements, struct slab *slab);
+void statements_clear(struct statements *statements);
+
+/* A new statement with a copy of the text. */
+struct statement *statements_add(struct statements *statements, struct span sql,
+                                 const struct statement_class *class);
+/* NULL when unknown. STATEMENT_ID_LAST is the one prepared last. */
+struct statement *statements_find(struct statements *statements, uint32_t id);
+void statements_remove(struct statements *statements, struct statement *statement);
+
+/* Its place on that connection, NULL when it is not prepared there. */
+struct prepared_on *statement_on(struct statement *statement, const struct backend *backend);
+/* Notes that it is prepared there now. */
+void statement_prepared(struct statement *statement, const struct backend *backend,
+                        uint32_t server_id);
+
+/* COM_STMT_EXECUTE (or COM_STMT_BULK_EXECUTE): takes note of parameter types that the client sends
+ * in `packet` (header and payload, whole). -EPROTO when it is too short for its parameters. */
+int statement_note_types(struct statement *statement, struct span packet);
+/* True when the connection must be told the types that the client sent earlier: then `out` gets the
+ * whole packet with them put in. Otherwise nothing is written. */
+bool statement_add_types(const struct statement *statement, const struct prepared_on *on,
+                         struct span packet, struct buf *out);
+
+#endif

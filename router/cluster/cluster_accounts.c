@@ -1,0 +1,124 @@
+/* The accounts of the cluster: when they are read, and who is told. */
+#include "proxy/base/clock.h"
+#include "proxy/base/log.h"
+#include "router/cluster/state.h"
+
+#include <stdio.h>
+
+enum { REREAD_INTERVAL_MS = 1000 };
+
+static void accounts_hand_out(struct cluster *cluster)
+{
+    if (cluster->accounts == NULL)
+        cluster->accounts = accounts_new(); /* nothing could be read yet: nobody matches */
+    cluster->events.accounts(accounts_ref(cluster->accounts), cluster->events.context);
+}
+
+static void accounts_take(struct cluster *cluster, struct accounts *accounts)
+{
+    bool first = cluster->accounts_generation == 0;
+
+    accounts->generation = ++cluster->accounts_generation;
+    accounts_unref(cluster->accounts);
+    cluster->accounts = accounts;
+    log_info("accounts: %zu %s", accounts->count, first ? "read" : "after a change");
+    accounts_hand_out(cluster);
+}
+
+static void error_note(struct cluster *cluster, const char *error)
+{
+    if (strcmp(cluster->accounts_error_logged, error) == 0)
+        return;
+    snprintf(cluster->accounts_error_logged, sizeof(cluster->accounts_error_logged), "%s", error);
+    if (error[0] != '\0')
+        log_error(
+            "accounts can't be read: %s; logins are judged by what was read before (the service "
+            "account needs SELECT ON mysql.global_priv)",
+            error);
+}
+
+static void on_read(struct accounts *accounts, const char *error, void *context)
+{
+    struct cluster *cluster = context;
+    bool wanted = cluster->reread_wanted;
+
+    cluster->reread_wanted = false;
+    error_note(cluster, error != NULL ? error : "");
+    if (accounts != NULL)
+        accounts_take(cluster, accounts);
+    else if (wanted)
+        cluster->answer_now = true;
+}
+
+void cluster_accounts_start(struct cluster *cluster)
+{
+    cluster->reader = accounts_reader_new(cluster->loop, on_read, cluster);
+}
+
+/* The leader, or without one any server that answers. */
+static const struct server *accounts_server(const struct cluster *cluster)
+{
+    const struct server *any = NULL;
+
+    for (unsigned i = 0; i < cluster->count; i++) {
+        const struct server *server = cluster->servers[i];
+
+        if (!server->reachable)
+            continue;
+        if (cluster->leader_slot == (int)server->slot)
+            return server;
+        if (any == NULL ||
+            (any->verdict.role != ROLE_FOLLOWER && server->verdict.role == ROLE_FOLLOWER))
+            any = server;
+    }
+    return any;
+}
+
+static void accounts_run(struct cluster *cluster, const struct server *server)
+{
+    struct service_login login;
+
+    cluster_login_of(server, &login);
+    accounts_reader_target(cluster->reader, &login);
+    accounts_reader_run(cluster->reader);
+}
+
+void cluster_accounts_check(struct cluster *cluster, const struct server *server)
+{
+    /* before everybody has been asked who leads, a follower's accounts would be read for nothing */
+    if (accounts_server(cluster) == server && (cluster->started || cluster->leader_slot >= 0))
+        accounts_run(cluster, server);
+}
+
+void cluster_reread_accounts(struct cluster *cluster)
+{
+    const struct server *server = accounts_server(cluster);
+    uint64_t now_ms = clock_now_ms();
+
+    if (accounts_reader_busy(cluster->reader)) {
+        cluster->reread_wanted = true;
+        return;
+    }
+    if (server == NULL ||
+        (cluster->reread_ms != 0 && now_ms - cluster->reread_ms < REREAD_INTERVAL_MS)) {
+        cluster->answer_now = true;
+        return;
+    }
+    cluster->reread_ms = now_ms;
+    cluster->reread_wanted = true;
+    accounts_run(cluster, server);
+}
+
+void cluster_accounts_flush(struct cluster *cluster)
+{
+    if (!cluster->answer_now)
+        return;
+    cluster->answer_now = false;
+    accounts_hand_out(cluster);
+}
+
+void cluster_accounts_stop(struct cluster *cluster)
+{
+    accounts_reader_free(cluster->reader);
+    accounts_unref(cluster->accounts);
+}

@@ -1,0 +1,91 @@
+/* Private to router/cluster: what the control thread knows of the servers. */
+#ifndef CAUSEWAY_ROUTER_CLUSTER_STATE_H
+#define CAUSEWAY_ROUTER_CLUSTER_STATE_H
+
+#include "binlog/stream/confirm.h"
+#include "router/cluster/accounts_read.h"
+#include "router/cluster/address.h"
+#include "router/cluster/cluster.h"
+#include "router/cluster/lag.h"
+#include "router/cluster/probe.h"
+#include "router/cluster/roles.h"
+
+struct server {
+    struct cluster *cluster;
+    char name[SERVER_NAME_MAX];
+    char address_text[128];
+    struct server_place place;
+    unsigned slot;
+    uint32_t weight;
+    bool drained;
+    bool probed; /* a probe has ended, one way or the other */
+    bool seen;   /* `last` holds an answer */
+    bool reachable;
+    char down_why[WHY_MAX];
+    struct probe *probe;      /* NULL: the address could not be resolved */
+    struct probe_result last; /* the last one that was answered */
+    uint32_t latency_us;      /* smoothed */
+    struct confirm *confirm;  /* NULL: not a reachable follower */
+    struct role_verdict verdict;
+    bool lag_stale; /* its position rose since its lag was worked out */
+    /* what stood on the board when the probe under way was sent */
+    struct gtid_vector before;
+    uint32_t before_generation;
+    /* what the log has said of it */
+    bool up_logged;
+    bool writable_logged;
+    bool denied_logged;
+    char down_logged[WHY_MAX];
+};
+
+struct cluster {
+    struct ev_loop *loop;
+    struct positions *positions;
+    struct cluster_events events;
+    char *user;
+    char *password;
+    uint32_t probe_interval_ms;
+    uint32_t max_lag_ms;
+    unsigned count;
+    struct server *servers[POSITIONS_SERVERS_MAX]; /* in the order of proxy.ini */
+    unsigned slot_next;                            /* slots are given out in turn */
+    int leader_slot;                               /* the leader now, -1 */
+    int leader_last_slot;                          /* the last one there was, -1 */
+    uint64_t epoch;
+    struct lag_history lag;
+    char trouble_logged[WHY_MAX * 2];
+    bool binlog_logged;
+    /* what is to be told before the loop sleeps */
+    struct ev_prepare flush;
+    bool confirmed_dirty;
+    bool roles_dirty;
+    bool started; /* the first topology was handed out */
+    struct topology *published;
+    uint64_t published_ms;
+    char version[SERVER_VERSION_MAX]; /* of the leader now or last */
+    char tracked_variables[1024];
+    /* accounts */
+    struct accounts_reader *reader;
+    struct accounts *accounts; /* the last that were read, NULL before */
+    uint64_t accounts_generation;
+    uint64_t reread_ms; /* when the last forced reread went out */
+    bool reread_wanted; /* an answer is owed for the run under way */
+    bool answer_now;    /* an answer is owed with what there is */
+    char accounts_error_logged[256];
+};
+
+/* snapshot.c: hands out a new topology when it differs from the last. Changes that no route depends
+ * on (latency, a number within `why`) are handed out at most every other second. */
+void cluster_publish(struct cluster *cluster);
+
+/* cluster_accounts.c */
+void cluster_accounts_start(struct cluster *cluster);
+/* After a probe of `server` was answered. */
+void cluster_accounts_check(struct cluster *cluster, const struct server *server);
+/* Gives the answers that are owed. */
+void cluster_accounts_flush(struct cluster *cluster);
+void cluster_accounts_stop(struct cluster *cluster);
+
+void cluster_login_of(const struct server *server, struct service_login *login);
+
+#endif

@@ -1,0 +1,220 @@
+/* Which server runs this statement: see select.h.
+ *
+ *   pinned follower covers what it must?      -> it
+ *   any follower covers the vector?           -> (a move: fetch a bound if none is fresh)
+ *       another follower covers the bound?    -> it, and the pin moves
+ *   worth waiting for?                        -> wait, woken by the board
+ *   otherwise                                 -> the leader */
+#include "router/select.h"
+
+static struct route route_to(int server, bool move)
+{
+    return (struct route){.kind = ROUTE_SERVER, .server = server, .move = move};
+}
+
+static struct route route_none(const char *why)
+{
+    return (struct route){.kind = ROUTE_NONE, .server = -1, .why = why};
+}
+
+static bool excluded(const struct route_request *request, const struct topology_server *server)
+{
+    return request->excluded_slots >> server->slot & 1;
+}
+
+static bool usable(const struct route_request *request, const struct topology_server *server)
+{
+    return server->role == ROLE_FOLLOWER && server->in_rotation && !excluded(request, server);
+}
+
+static struct route to_leader(const struct topology *topology, const struct route_request *request)
+{
+    if (topology->leader >= 0 && !excluded(request, &topology->servers[topology->leader]))
+        return route_to(topology->leader, false);
+    return (struct route){.kind = ROUTE_WAIT_LEADER, .server = -1};
+}
+
+/* Lower is better: statements under way (or the probe's latency), by weight. */
+static uint64_t cost(const struct route_request *request, const struct topology_server *server)
+{
+    uint64_t load = 1;
+    if (request->policy->balance == BALANCE_LEAST_BUSY)
+        load = request->busy[server->slot] + 1u;
+    else if (request->policy->balance == BALANCE_LATENCY)
+        load = server->latency_us + 1u;
+    return load * 1000000u / (server->weight ? server->weight : 1u);
+}
+
+/* A pick among servers fed to it one by one: the cheapest, or by weighted chance. */
+struct pick {
+    int server;
+    uint64_t cost;
+    uint64_t weights;
+    uint32_t random;
+};
+
+static void pick_offer(struct pick *pick, const struct route_request *request, int index,
+                       const struct topology_server *server)
+{
+    if (server->weight == 0)
+        return;
+    uint64_t offer = cost(request, server);
+    if (request->policy->balance != BALANCE_RANDOM && pick->server >= 0 && offer > pick->cost)
+        return;
+    if (request->policy->balance != BALANCE_RANDOM && pick->server >= 0 && offer < pick->cost)
+        pick->weights = 0;
+    /* Among equals each new one replaces the last with chance weight / sum of weights so far. */
+    pick->weights += server->weight;
+    pick->random = pick->random * 1664525u + 1013904223u;
+    if (pick->server < 0 || pick->weights == server->weight ||
+        (pick->random >> 8) % pick->weights < server->weight) {
+        pick->server = index;
+        pick->cost = offer;
+    }
+}
+
+/* Reads that promise nothing: the pinned follower, or any. */
+static struct route read_anywhere(const struct topology *topology,
+                                  const struct route_request *request)
+{
+    struct pick pick = {.server = -1, .random = request->random};
+    for (unsigned i = 0; i < topology->count; i++) {
+        const struct topology_server *server = &topology->servers[i];
+        if (!usable(request, server))
+            continue;
+        if ((int)server->slot == request->pin)
+            return route_to((int)i, false);
+        pick_offer(&pick, request, (int)i, server);
+    }
+    if (pick.server >= 0)
+        return route_to(pick.server, false);
+    return to_leader(topology, request);
+}
+
+/* What one look over the followers found out for a read that must see the requirement. */
+struct survey {
+    struct pick ready; /* cover what they must */
+    bool need_bound;   /* some would do but for a bound that must be fetched */
+    bool any_usable;
+    bool worth_waiting; /* some could be there within causal_timeout */
+    bool pin_ready;
+    int pin_server;
+};
+
+static void survey_follower(struct survey *survey, const struct positions *positions,
+                            const struct route_request *request, int index,
+                            const struct topology_server *server)
+{
+    const struct requirement *requirement = request->requirement;
+    uint32_t generation = positions_generation(positions, server->slot);
+    const struct gtid_vector *required =
+        requirement_for(requirement, (int)server->slot, generation);
+    uint32_t lag_ms = positions_lag_ms(positions, server->slot);
+    survey->any_usable = true;
+    if (lag_ms == UINT32_MAX || lag_ms <= request->policy->causal_timeout_ms)
+        survey->worth_waiting = true;
+    if (required && positions_covers(positions, server->slot, required)) {
+        pick_offer(&survey->ready, request, index, server);
+        if ((int)server->slot == request->pin) {
+            survey->pin_ready = true;
+            survey->pin_server = index;
+        }
+    } else if (!required && positions_covers(positions, server->slot, &requirement->vector)) {
+        survey->need_bound = true;
+    }
+}
+
+static struct route read_follower(const struct topology *topology,
+                                  const struct positions *positions,
+                                  const struct route_request *request, int server)
+{
+    unsigned slot = topology->servers[server].slot;
+    return route_to(server, requirement_is_move(request->requirement, (int)slot,
+                                                positions_generation(positions, slot)));
+}
+
+static struct route read_without_follower(const struct topology *topology,
+                                          const struct route_request *request,
+                                          const struct survey *survey)
+{
+    if (!survey->any_usable) {
+        if (request->policy->reads_without_followers == READS_WITHOUT_FOLLOWERS_REFUSE)
+            return route_none("no follower is in rotation, and reads_without_followers = refuse");
+        return to_leader(topology, request);
+    }
+    bool wait = request->policy->on_lag == ON_LAG_WAIT && !request->waited;
+    /* Without a leader waiting is all that is left, whatever the lag is. */
+    if (wait && (survey->worth_waiting || topology->leader < 0))
+        return (struct route){.kind = ROUTE_WAIT, .server = -1};
+    if (topology->leader < 0)
+        return route_none("no follower has what this session has already seen, and there is no "
+                          "leader to ask");
+    return to_leader(topology, request);
+}
+
+static struct route read_session(const struct topology *topology, const struct positions *positions,
+                                 const struct route_request *request)
+{
+    struct survey survey = {.ready = {.server = -1, .random = request->random}, .pin_server = -1};
+    for (unsigned i = 0; i < topology->count; i++)
+        if (usable(request, &topology->servers[i]))
+            survey_follower(&survey, positions, request, (int)i, &topology->servers[i]);
+    if (survey.pin_ready)
+        return read_follower(topology, positions, request, survey.pin_server);
+    if (survey.ready.server >= 0)
+        return read_follower(topology, positions, request, survey.ready.server);
+    if (survey.need_bound && !request->bound_failed)
+        return (struct route){.kind = ROUTE_BOUND, .server = -1};
+    return read_without_follower(topology, request, &survey);
+}
+
+/* reads_on_leader = share: a session that has no follower yet may be given to the leader. */
+static bool leader_takes_share(const struct topology *topology, const struct route_request *request)
+{
+    if (request->policy->reads_on_leader != READS_ON_LEADER_SHARE || topology->leader < 0)
+        return false;
+    const struct topology_server *leader = &topology->servers[topology->leader];
+    if (request->pin >= 0)
+        return request->pin == (int)leader->slot;
+    struct pick pick = {.server = -1, .random = request->random};
+    pick_offer(&pick, request, topology->leader, leader);
+    for (unsigned i = 0; i < topology->count; i++)
+        if (usable(request, &topology->servers[i]))
+            pick_offer(&pick, request, (int)i, &topology->servers[i]);
+    return pick.server == topology->leader;
+}
+
+/* A rule or hint names the server; a follower must still see what the session's reads must. */
+static struct route forced(const struct topology *topology, const struct positions *positions,
+                           const struct route_request *request)
+{
+    const struct topology_server *server = &topology->servers[request->forced];
+    if (request->forced == topology->leader)
+        return to_leader(topology, request);
+    if (!usable(request, server))
+        return route_none("the server that the rule or hint names is not in rotation");
+    if (request->consistency == CONSISTENCY_EVENTUAL)
+        return route_to(request->forced, false);
+    uint32_t generation = positions_generation(positions, server->slot);
+    const struct gtid_vector *required =
+        requirement_for(request->requirement, (int)server->slot, generation);
+    if (!required && !request->bound_failed)
+        return (struct route){.kind = ROUTE_BOUND, .server = -1};
+    if (required && positions_covers(positions, server->slot, required))
+        return read_follower(topology, positions, request, request->forced);
+    if (!request->waited)
+        return (struct route){.kind = ROUTE_WAIT, .server = -1};
+    return route_none("the server that the rule or hint names did not catch up in causal_timeout");
+}
+
+struct route route_decide(const struct topology *topology, const struct positions *positions,
+                          const struct route_request *request)
+{
+    if (request->forced >= 0)
+        return forced(topology, positions, request);
+    if (!request->read || leader_takes_share(topology, request))
+        return to_leader(topology, request);
+    if (request->consistency == CONSISTENCY_EVENTUAL)
+        return read_anywhere(topology, request);
+    return read_session(topology, positions, request);
+}

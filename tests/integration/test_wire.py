@@ -1,0 +1,604 @@
+"""Through Causeway a client gets the very bytes that the leader would have sent it, for clients of
+every age: with and without DEPRECATE_EOF, SESSION_TRACK and MariaDB's extended capabilities."""
+
+import contextlib
+import struct
+
+import pytest
+
+import wire
+from harness import wait_until
+from wire import Wire, packets_of
+
+pytestmark = pytest.mark.core
+
+CLIENTS = {
+    "old": wire.PLAIN,
+    "deprecate-eof": wire.PLAIN | wire.DEPRECATE_EOF,
+    "session-track": wire.PLAIN | wire.SESSION_TRACK,
+    "modern": wire.PLAIN | wire.DEPRECATE_EOF | wire.SESSION_TRACK,
+    "found-rows": wire.PLAIN | wire.FOUND_ROWS,
+    "mariadb": wire.PLAIN | wire.DEPRECATE_EOF | wire.SESSION_TRACK | wire.STMT_BULK_OPERATIONS
+    | wire.EXTENDED_METADATA | wire.CACHE_METADATA,
+}
+
+TYPES = """
+CREATE TABLE wire_types (
+  id INT PRIMARY KEY AUTO_INCREMENT, ti TINYINT, si SMALLINT, mi MEDIUMINT, iu INT UNSIGNED,
+  bi BIGINT, fl FLOAT, do DOUBLE, de DECIMAL(20,5), bt BIT(12), da DATE, tm TIME(3),
+  dt DATETIME(6), ts TIMESTAMP NULL, yr YEAR, ch CHAR(10), vc VARCHAR(50), bn BINARY(6),
+  vb VARBINARY(20), tb TINYBLOB, bl BLOB, tx TEXT, lt LONGTEXT, en ENUM('a','b'), st SET('x','y'),
+  pt POINT, js JSON, uu UUID, i6 INET6, l1 VARCHAR(20) CHARACTER SET latin1)
+"""
+TYPES_ROW = """
+INSERT INTO wire_types VALUES (NULL, -128, -32768, -8388608, 4294967295, -9223372036854775808,
+  1.5, -2.25e300, 12345.67891, b'101010101010', '2024-02-29', '-838:59:59.123',
+  '2024-02-29 23:59:59.123456', '2024-01-01 00:00:01', 2024, 'char', 'Zeichen ünd €', 'bin',
+  0x00ff00, 'tiny', REPEAT('b', 300), REPEAT('t', 70000), '', 'b', 'x,y', POINT(1,2), '{"a": [1]}',
+  '123e4567-e89b-12d3-a456-426655440000', '::1', 'größe')
+"""
+NULLS = "INSERT INTO wire_types (id) VALUES (NULL)"
+
+# Each is sent as one COM_QUERY; the session's state goes on from one to the next.
+STATEMENTS = [
+    "DROP TABLE IF EXISTS wire_types, wire_t, wire_load",
+    TYPES,
+    TYPES_ROW,
+    NULLS,
+    "SELECT * FROM wire_types",
+    "SELECT * FROM wire_types WHERE FALSE",
+    "SELECT NULL, '', 0, 1.0, 'x' AS `a name with spaces`",
+    "CREATE TABLE wire_t (id INT PRIMARY KEY AUTO_INCREMENT, v VARCHAR(40), UNIQUE (v))",
+    "INSERT INTO wire_t (v) VALUES ('a'), ('b'), ('c')",
+    "INSERT INTO wire_t (v) VALUES ('a')",
+    "SELECT ROW_COUNT(), LAST_INSERT_ID()",
+    "INSERT INTO wire_t (v) VALUES ('d') RETURNING id, v",
+    "SELECT LAST_INSERT_ID()",
+    "UPDATE wire_t SET v='b' WHERE v='b'",
+    "UPDATE wire_t SET v='z' WHERE v='nobody'",
+    "SELECT id, v FROM wire_t ORDER BY id",
+    "SELECT COUNT(*) FROM wire_t; SELECT v FROM wire_t ORDER BY v; INSERT INTO wire_t (v) VALUES ('m')",
+    "SELECT 1; SELECT nothing FROM nowhere; SELECT 2",
+    "SELECT nothing FROM nowhere",
+    "SELEC 1",
+    "",
+    "SELECT 'unfinished",
+    "SELECT 1/0, CAST('abc' AS INT)",
+    "SHOW WARNINGS",
+    "SELECT SQL_CALC_FOUND_ROWS v FROM wire_t ORDER BY v LIMIT 2",
+    "SELECT FOUND_ROWS()",
+    "SELECT @a := 5, @a",
+    "SELECT @a",
+    "SET NAMES latin1",
+    "SELECT vc, l1 FROM wire_types WHERE id = 1",
+    "SET NAMES utf8mb4",
+    "SET SESSION sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES'",
+    'SELECT "v" FROM "wire_t" ORDER BY "v"',
+    "SELECT 'a\\' AS backslash",
+    "SET SESSION sql_mode = DEFAULT",
+    "SET autocommit=0",
+    "SELECT v FROM wire_t WHERE id = 1",
+    "INSERT INTO wire_t (v) VALUES ('in trx')",
+    "SELECT v FROM wire_t WHERE v = 'in trx'",
+    "ROLLBACK",
+    "SET autocommit=1",
+    "SELECT v FROM wire_t WHERE v = 'in trx'",
+    "START TRANSACTION",
+    "SELECT COUNT(*) FROM wire_t",
+    "INSERT INTO wire_t (v) VALUES ('kept')",
+    "COMMIT",
+    "START TRANSACTION READ ONLY",
+    "SELECT v FROM wire_t WHERE v = 'kept'",
+    "INSERT INTO wire_t (v) VALUES ('forbidden')",
+    "COMMIT",
+    "BEGIN",
+    "COMMIT AND CHAIN",
+    "ROLLBACK RELEASE_NOT",
+    "ROLLBACK",
+    "SELECT v FROM wire_t WHERE id = 1 FOR UPDATE",
+    "SELECT v FROM wire_t WHERE id = 1 LOCK IN SHARE MODE",
+    "CALL wire_two_results(2)",
+    "CALL wire_writes()",
+    "CALL wire_fails()",
+    "CALL wire_out(@out)",
+    "SELECT @out",
+    "SELECT wire_function(3)",
+    "SHOW TABLES LIKE 'wire%'",
+    "DESCRIBE wire_t",
+    "SHOW CREATE TABLE wire_t",
+    "SHOW VARIABLES LIKE 'character_set_client'",
+    "SHOW COLLATION LIKE 'latin1%'",
+    "EXPLAIN SELECT * FROM wire_t WHERE id = 1",
+    "SELECT table_name FROM information_schema.tables WHERE table_schema='demo' AND table_name LIKE 'wire%'",
+    "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 500) SELECT i FROM n",
+    "(SELECT 1) UNION ALL (SELECT 2) ORDER BY 1 DESC",
+    "VALUES (1, 'a'), (2, 'b')",
+    "SELECT v INTO @v FROM wire_t WHERE id = 1",
+    "SELECT @v",
+    "SELECT v FROM wire_t WHERE id = 99 INTO @v",
+    "PREPARE p FROM 'SELECT ? + 1 AS n'",
+    "SET @n = 41",
+    "EXECUTE p USING @n",
+    "DEALLOCATE PREPARE p",
+    "EXECUTE p USING @n",
+    "CREATE TEMPORARY TABLE wire_temporary AS SELECT 1 AS one",
+    "SELECT * FROM wire_temporary",
+    "DROP TEMPORARY TABLE wire_temporary",
+    "SELECT GET_LOCK('wire', 1), IS_USED_LOCK('wire') IS NOT NULL",
+    "SELECT RELEASE_LOCK('wire')",
+    "LOCK TABLES wire_t READ",
+    "SELECT COUNT(*) FROM wire_t",
+    "SELECT COUNT(*) FROM wire_types",
+    "UNLOCK TABLES",
+    "HANDLER wire_t OPEN",
+    "HANDLER wire_t READ FIRST",
+    "HANDLER wire_t CLOSE",
+    "BEGIN NOT ATOMIC SELECT 'compound'; SELECT COUNT(*) FROM wire_t; END",
+    "DO SLEEP(0)",
+    "SET @x = (SELECT MAX(v) FROM wire_t)",
+    "SELECT @x",
+    "SET SESSION lock_wait_timeout = 77",
+    "SELECT @@lock_wait_timeout",
+    "SET no_such_variable = 1",
+    "USE information_schema",
+    "SELECT DATABASE()",
+    "USE mysql_not_mine",
+    "USE demo",
+    "SET STATEMENT max_statement_time=5 FOR SELECT COUNT(*) FROM wire_t",
+    "SET time_zone = '+03:00'",
+    "SELECT ts FROM wire_types WHERE id = 1",
+    "SET time_zone = DEFAULT",
+    "SET ROLE NONE",
+    "SELECT REPEAT('r', 200000) FROM wire_t",
+    "SELECT seq, REPEAT('s', seq % 300) FROM seq_1_to_20000",
+    "DELETE FROM wire_t WHERE v = 'a' RETURNING v",
+    "REPLACE INTO wire_t VALUES (2, 'b2'), (77, 'new')",
+    "TRUNCATE wire_t",
+    "ALTER TABLE wire_t ADD COLUMN extra INT DEFAULT 3",
+    "ANALYZE TABLE wire_t",
+    "CHECK TABLE wire_t",
+    "KILL QUERY 4294967290",
+    "SELECT " + ", ".join(f"{n} AS c{n}" for n in range(300)),
+    "/* a comment */ SELECT 1 -- trailing",
+    "# only a comment",
+    "/*!50000 SELECT 'executable comment' */",
+    "SELECT 1;",
+    "SELECT 1; ;",
+    b"SELECT '\xff\xfe\x00 not utf8'",
+]
+
+ROUTINES = """
+CREATE OR REPLACE PROCEDURE demo.wire_two_results(n INT)
+  BEGIN SELECT n AS first; SELECT n * 2 AS second, 'x' AS text; END;
+CREATE OR REPLACE PROCEDURE demo.wire_writes()
+  BEGIN INSERT INTO demo.wire_t (v) VALUES ('by procedure'); SELECT v FROM demo.wire_t ORDER BY id; END;
+CREATE OR REPLACE PROCEDURE demo.wire_fails()
+  BEGIN SELECT 1 AS before_the_error; SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'as asked'; END;
+CREATE OR REPLACE PROCEDURE demo.wire_out(OUT o INT) SET o = 42;
+CREATE OR REPLACE FUNCTION demo.wire_function(n INT) RETURNS INT DETERMINISTIC RETURN n * n
+"""
+
+
+@pytest.fixture(name="routines", autouse=True)
+def routines_fixture(cluster):
+    connection = cluster.leader.root()
+    with contextlib.closing(connection), connection.cursor() as cursor:
+        for statement in ROUTINES.strip().split(";\nCREATE"):
+            text = statement if statement.startswith("CREATE") else "CREATE" + statement
+            cursor.execute(text)
+    cluster.caught_up()
+
+
+def logged_in(port, capabilities, **settings):
+    client = Wire(port)
+    answer = client.login(capabilities=capabilities, schema="demo", **settings)
+    assert answer[0] == 0, answer
+    client.take()
+    return client
+
+
+def record(port, capabilities, script):
+    """[(label, bytes)] of a script, which is a generator of labels that sends on a Wire."""
+    with contextlib.closing(logged_in(port, capabilities)) as client:
+        found = []
+        for label in script(client):
+            found.append((label, client.take()))
+        return found
+
+
+def first_difference(expected, got):
+    for number, (left, right) in enumerate(zip(packets_of(expected), packets_of(got))):
+        if left != right:
+            return f"packet {number}:\n  direct   {left[:160]!r}\n  causeway {right[:160]!r}"
+    return f"direct sent {len(packets_of(expected))} packets, Causeway {len(packets_of(got))}"
+
+
+def assert_same(cluster, proxy, capabilities, script):
+    expected = record(cluster.leader.port, capabilities, script)
+    got = record(proxy.port, capabilities, script)
+    assert [label for label, _ in expected] == [label for label, _ in got]
+    different = [
+        f"{label!r}\n  {first_difference(left, right)}"
+        for (label, left), (_, right) in zip(expected, got)
+        if left != right
+    ]
+    assert not different, f"{len(different)} of {len(expected)} differ:\n" + "\n".join(different[:12])
+
+
+@pytest.fixture(params=CLIENTS, name="capabilities")
+def capabilities_fixture(request):
+    return CLIENTS[request.param]
+
+
+def test_greeting_is_the_leaders(cluster, proxy):
+    """Version, capabilities, collation, status and plugin; only salt and id are Causeway's own."""
+    greetings = []
+    for port in (cluster.leader.port, proxy.port):
+        with contextlib.closing(Wire(port)) as client:
+            client.read_greeting()
+            greetings.append(client.greeting)
+    direct, through = greetings
+    assert through.version == direct.version
+    assert (through.protocol, through.plugin, through.status) == (10, direct.plugin, direct.status)
+    assert through.collation == direct.collation
+    # TLS, compression and interactive flags may be less than direct, never more.
+    assert not through.capabilities & ~direct.capabilities
+    needed = (
+        wire.PROTOCOL_41 | wire.PLUGIN_AUTH | wire.SECURE_CONNECTION | wire.MULTI_STATEMENTS
+        | wire.MULTI_RESULTS | wire.PS_MULTI_RESULTS | wire.SESSION_TRACK | wire.DEPRECATE_EOF
+        | wire.LOCAL_FILES | wire.CONNECT_ATTRS | wire.FOUND_ROWS | wire.TRANSACTIONS
+    )
+    assert through.capabilities & needed == needed
+    assert through.extended & 0x1C == direct.extended & 0x1C
+    assert len(set(through.salt)) > 5 and 0 not in through.salt
+
+
+def test_text_statements(cluster, proxy, capabilities):
+    def script(client):
+        for statement in STATEMENTS:
+            client.query(statement)
+            yield statement
+
+    assert_same(cluster, proxy, capabilities, script)
+
+
+def test_simple_commands(cluster, proxy, capabilities):
+    def script(client):
+        yield client.query("CREATE OR REPLACE TABLE wire_c (a INT, b TEXT, c DATE)") and "create"
+        yield client.simple(wire.PING) and "ping"
+        yield client.field_list("wire_c") and "field list"
+        yield client.field_list("wire_c", "b%") and "field list, wildcard"
+        yield client.field_list("no_such_table") and "field list of nothing"
+        yield client.simple(wire.INIT_DB, b"information_schema") and "init db"
+        yield client.simple(wire.INIT_DB, b"no_such_schema") and "init db, unknown"
+        yield client.query("SELECT DATABASE()") and "where am I"
+        yield client.simple(wire.INIT_DB, b"demo") and "init db back"
+        yield client.simple(wire.SET_OPTION, b"\x01\x00") and "multi statements off"
+        yield client.query("SELECT 1; SELECT 2") and "multi statement refused"
+        yield client.simple(wire.SET_OPTION, b"\x00\x00") and "multi statements on"
+        yield client.query("SELECT 1; SELECT 2") and "multi statement again"
+        yield client.simple(wire.SET_OPTION, b"\x09\x00") and "unknown option"
+        yield client.query("SET @u=1, NAMES latin1") and "set"
+        yield client.simple(wire.RESET_CONNECTION) and "reset"
+        yield client.query("SELECT @u, @@character_set_client") and "reset worked"
+        yield client.simple(wire.PROCESS_KILL, struct.pack("<I", 4294967290)) and "kill nobody"
+        yield client.simple(0x63) and "unknown command"
+        yield client.simple(wire.PING) and "ping again"
+
+    assert_same(cluster, proxy, capabilities, script)
+
+
+def test_statistics_looks_like_the_servers(proxy):
+    with contextlib.closing(logged_in(proxy.port, wire.PLAIN)) as client:
+        assert client.simple(wire.STATISTICS).startswith(b"Uptime: ")
+        assert client.simple(wire.PING)[0] == 0
+
+
+def masked_prepare(client, sql):
+    """Prepares; the reply's statement id (four bytes that may differ) is blanked."""
+    before = len(client.raw)
+    prepared = client.prepare(sql)
+    if not isinstance(prepared, bytes):
+        client.raw[before + 5 : before + 9] = b"\0\0\0\0"
+    return prepared
+
+
+def prepared_script(client):
+    client.query("CREATE OR REPLACE TABLE wire_p (id INT PRIMARY KEY, v VARCHAR(40), b LONGBLOB)")
+    yield "create"
+    client.query(f"DROP TABLE IF EXISTS wire_types; {TYPES}; {TYPES_ROW}; {NULLS}")
+    yield "types"
+    insert = masked_prepare(client, "INSERT INTO wire_p VALUES (?, ?, ?)")[0]
+    yield "prepare insert"
+    for number in range(3):
+        client.execute(insert, [number, b"text %d" % number, None])
+        yield f"insert {number}"
+    client.execute(insert, [1, b"again", None])
+    yield "duplicate key"
+    read = masked_prepare(client, "SELECT id, v, b FROM wire_p WHERE id >= ? ORDER BY id")[0]
+    yield "prepare read"
+    client.execute(read, [1])
+    yield "read"
+    client.execute(read, [100])
+    yield "read nothing"
+    everything = masked_prepare(client, "SELECT * FROM wire_types WHERE id < ?")[0]
+    yield "prepare types"
+    client.execute(everything, [10])
+    yield "all types, binary rows"
+    client.execute(everything, [10])
+    yield "all types, binary rows, again"
+    client.long_data(insert, 2, b"part one, ")
+    client.long_data(insert, 2, b"part two")
+    client.execute(insert, [10, b"long", b""], long_data={2})
+    yield "long data"
+    client.execute(read, [10])
+    yield "long data read"
+    client.long_data(insert, 2, b"to be dropped")
+    client.simple(wire.STMT_RESET, struct.pack("<I", insert))
+    yield "reset"
+    client.execute(insert, [11, b"after reset", b"short"])
+    yield "after reset"
+    client.execute(read, [0], cursor=1)
+    yield "cursor opened"
+    client.fetch(read, 2)
+    yield "fetch 2"
+    client.fetch(read, 100)
+    yield "fetch the rest"
+    client.execute(read, [0], cursor=1)
+    client.simple(wire.STMT_RESET, struct.pack("<I", read))
+    yield "cursor dropped by reset"
+    client.execute(read, [0], cursor=1)
+    client.query("SELECT 'between' AS word")
+    client.fetch(read, 1)
+    yield "another statement while a cursor stands"
+    client.simple(wire.STMT_RESET, struct.pack("<I", read))
+    yield "reset again"
+    call = masked_prepare(client, "CALL wire_two_results(?)")[0]
+    yield "prepare call"
+    client.execute(call, [4])
+    yield "call"
+    out = masked_prepare(client, "CALL wire_out(?)")[0]
+    yield "prepare out"
+    client.execute(out, [0])
+    yield "out parameter"
+    masked_prepare(client, "SELECT nothing FROM nowhere")
+    yield "prepare fails"
+    masked_prepare(client, "SELEC")
+    yield "prepare syntax"
+    masked_prepare(client, "SELECT 1; SELECT 2")
+    yield "prepare of two"
+    client.send(bytes([wire.STMT_CLOSE]) + struct.pack("<I", read))
+    client.simple(wire.PING)
+    yield "close says nothing"
+    change = masked_prepare(client, "SET @from_prepared = ?")[0]
+    yield "prepare set"
+    client.execute(change, [7])
+    yield "set"
+    client.query("SELECT @from_prepared")
+    yield "seen"
+    returning = masked_prepare(client, "INSERT INTO wire_p VALUES (?, 'r', NULL) RETURNING id, v")[0]
+    yield "prepare returning"
+    client.execute(returning, [20])
+    yield "returning"
+    begin = masked_prepare(client, "START TRANSACTION READ ONLY")
+    yield "prepare begin"
+    if not isinstance(begin, bytes):
+        client.execute(begin[0])
+        client.query("COMMIT")
+        yield "begin, commit"
+    client.query("ALTER TABLE wire_p ADD COLUMN later INT DEFAULT 5")
+    client.execute(insert, [30, b"x", None])
+    yield "executed after ALTER"
+
+
+def test_prepared_statements(cluster, proxy, capabilities):
+    assert_same(cluster, proxy, capabilities, prepared_script)
+
+
+def test_closed_statement_is_unknown(cluster, proxy, capabilities):
+    """The same error as direct; its text names the id that the client used."""
+    def script(client):
+        statement = masked_prepare(client, "SELECT 1")[0]
+        client.send(bytes([wire.STMT_CLOSE]) + struct.pack("<I", statement))
+        client.take()
+        code = wire.error_of(client.execute(statement))[0]
+        client.take()
+        yield code
+        code = wire.error_of(client.execute(4711))
+        yield code
+        client.take()
+        yield wire.error_of(client.simple(wire.STMT_RESET, struct.pack("<I", 4711)))
+
+    def labels(port):
+        return [label for label, _ in record(port, capabilities, script)]
+
+    assert labels(proxy.port) == labels(cluster.leader.port)
+
+
+def test_statement_id_minus_one(cluster, proxy, capabilities):
+    """PREPARE and EXECUTE of "the last prepared one" in one write."""
+    def script(client):
+        for sql, parameters in (("SELECT ? AS a, 'x' AS b", [5]), ("SELECT 3", [])):
+            client.socket.sendall(
+                wire.frame(bytes([wire.STMT_PREPARE]) + sql.encode())
+                + wire.frame(client.execute_bytes(-1, parameters))
+            )
+            first = client.packet()
+            client.raw[5:9] = b"\0\0\0\0"
+            _, columns, count = struct.unpack_from("<IHH", first, 1)
+            client.read_definitions(count)
+            client.read_definitions(columns)
+            client.read_result()
+            yield sql
+
+    assert_same(cluster, proxy, capabilities, script)
+
+
+def test_bulk_execute(cluster, proxy):
+    def script(client):
+        client.query("CREATE OR REPLACE TABLE wire_b (a VARCHAR(10), b VARCHAR(10))")
+        statement = masked_prepare(client, "INSERT INTO wire_b VALUES (?, ?)")[0]
+        yield "prepare"
+        client.bulk_insert(statement, [(b"a", b"b"), (b"c", None), (b"d", b"e")])
+        yield "bulk"
+        client.query("SELECT * FROM wire_b ORDER BY a")
+        yield "read"
+
+    assert_same(cluster, proxy, CLIENTS["mariadb"], script)
+
+
+def test_pipelined_commands_are_answered_in_order(cluster, proxy, capabilities):
+    def script(client):
+        client.query("CREATE OR REPLACE TABLE wire_l (n INT PRIMARY KEY)")
+        yield "create"
+        texts = []
+        for number in range(60):
+            texts += [f"INSERT INTO wire_l VALUES ({number})", f"SELECT {number}, COUNT(*) FROM wire_l"]
+        texts.insert(50, "SELECT nothing FROM nowhere")
+        texts.insert(70, "BEGIN")
+        texts.insert(80, "COMMIT")
+        client.socket.sendall(b"".join(wire.frame(b"\x03" + text.encode()) for text in texts))
+        for text in texts:
+            client.read_result()
+            yield text
+
+    assert_same(cluster, proxy, capabilities, script)
+
+
+def test_load_data_local(cluster, proxy, capabilities):
+    def script(client):
+        client.query("CREATE OR REPLACE TABLE wire_load (a INT, b VARCHAR(3000))")
+        yield "create"
+        load = "LOAD DATA LOCAL INFILE 'f' INTO TABLE wire_load"
+        client.query(load, {"f": [b"1\tone\n2\ttwo\n"]})
+        yield "one part"
+        client.query(load, {"f": [b"%d\t%s\n" % (n, b"x" * 2000) for n in range(1500)]})
+        yield "1500 parts"
+        client.query(load, {})
+        yield "empty"
+        client.query(load, {"f": [b"not a number\tz\n9\t" + b"y" * 4000 + b"\n"]})
+        yield "warnings"
+        client.query("SHOW WARNINGS")
+        yield "shown"
+        client.query(load + "; SELECT COUNT(*) FROM wire_load", {"f": [b"5\tfive\n"]})
+        yield "in a multi-statement"
+        client.query("LOAD DATA LOCAL INFILE 'f' INTO TABLE no_such_table", {"f": [b"1\n"] * 5})
+        yield "no such table"
+        client.query("SELECT a, LENGTH(b) FROM wire_load ORDER BY a, 2")
+        yield "read"
+
+    assert_same(cluster, proxy, capabilities, script)
+
+
+def big_script(client):
+    client.query("CREATE OR REPLACE TABLE wire_big (id INT PRIMARY KEY, b LONGBLOB)")
+    for name, length in (
+        ("one packet's limit, exactly", wire.MAX_PACKET - 4),
+        ("one less", wire.MAX_PACKET - 5),
+        ("one more", wire.MAX_PACKET - 3),
+        ("over 16 MiB", 17_000_000),
+        ("two limits", 2 * wire.MAX_PACKET - 9),
+        ("over 32 MiB", 34_000_000),
+    ):
+        client.take()
+        client.query(f"SELECT REPEAT('x', {length})")
+        yield name
+    for name, length in (("sent: the limit", wire.MAX_PACKET - 18), ("sent: over", 20_000_000)):
+        client.query(b"SELECT LENGTH('" + b"y" * length + b"')")
+        yield name
+    client.query(b"INSERT INTO wire_big VALUES (1, '" + b"z" * 17_000_000 + b"')")
+    yield "insert"
+    client.query("SELECT MD5(b), b FROM wire_big")
+    yield "select"
+    insert = masked_prepare(client, "INSERT INTO wire_big VALUES (?, ?)")[0]
+    client.execute(insert, [2, b"p" * 17_000_000])
+    yield "prepared insert"
+    read = masked_prepare(client, "SELECT b FROM wire_big WHERE id = ?")[0]
+    client.execute(read, [2])
+    yield "prepared select"
+
+
+@pytest.mark.parametrize("name", ["old", "modern"])
+def test_packets_over_16_mib(cluster, proxy, name):
+    assert_same(cluster, proxy, CLIENTS[name], big_script)
+
+
+def test_change_user(cluster, proxy, capabilities):
+    answers = []
+    for port in (cluster.leader.port, proxy.port):
+        with contextlib.closing(logged_in(port, capabilities)) as client:
+            found = []
+            client.query("SET @u = 1")
+            found.append(client.change_user("app", "app-demo", "demo"))
+            found.append(client.query("SELECT 1 FROM nowhere"))
+            client.take()
+            client.query("SELECT @u, USER(), CURRENT_USER(), DATABASE()")
+            found.append(client.take())
+            found.append(client.change_user("app", "app-demo"))
+            client.take()
+            client.query("SELECT DATABASE()")
+            found.append(client.take())
+            answers.append(found)
+    assert answers[1] == answers[0]
+
+
+def test_change_user_with_wrong_password(cluster, proxy):
+    """The server's error text, and the connection is as usable afterwards as it is direct."""
+    answers = []
+    for port in (cluster.leader.port, proxy.port):
+        with contextlib.closing(logged_in(port, CLIENTS["modern"])) as client:
+            error = wire.error_of(client.change_user("app", "wrong"))
+            client.take()
+            client.query("SELECT CURRENT_USER(), DATABASE()")
+            answers.append((error, client.take()))
+    text = "Access denied for user 'app'@'localhost' (using password: YES)"
+    assert answers[0][0] == (1045, "28000", text)
+    assert answers[1] == answers[0]
+
+
+def test_session_track_bytes_are_only_for_those_who_asked(proxy):
+    """Causeway tracks more on its side than the client asked for: none of it may come through."""
+    with contextlib.closing(logged_in(proxy.port, CLIENTS["modern"])) as client:
+        client.query("CREATE OR REPLACE TABLE wire_s (a INT)")
+        client.query("SET SESSION lock_wait_timeout=55, @a=1; INSERT INTO wire_s VALUES (1); SELECT * FROM wire_s")
+        assert b"last_gtid" not in client.take()
+        client.query("SET SESSION session_track_system_variables='last_gtid'")
+        client.take()
+        client.query("INSERT INTO wire_s VALUES (2)")
+        assert b"last_gtid" in client.take(), "a client that asks for it gets it"
+    with contextlib.closing(logged_in(proxy.port, CLIENTS["old"])) as client:
+        client.query("USE demo; SET autocommit=1; INSERT INTO wire_s VALUES (3)")
+        assert b"autocommit" not in client.take()
+
+
+def test_tracking_of_a_client_that_asks_for_more(cluster, proxy):
+    def script(client):
+        for statement in (
+            "SET SESSION session_track_system_variables='sql_mode,time_zone'",
+            "SET SESSION sql_mode='ANSI'",
+            "SET SESSION lock_wait_timeout=12",
+            "SET autocommit=0",
+            "SET autocommit=1",
+            "SET SESSION session_track_state_change=1",
+            "SET @state=1",
+            "SET SESSION session_track_transaction_info='STATE'",
+            "START TRANSACTION",
+            "COMMIT",
+            "SET SESSION session_track_schema=0",
+            "USE demo",
+            "SELECT @@session_track_system_variables, @@session_track_schema",
+        ):
+            client.query(statement)
+            yield statement
+
+    assert_same(cluster, proxy, CLIENTS["modern"], script)
+
+
+def test_quit_closes_the_connection(proxy, cluster):
+    before = cluster.leader.sessions()
+    client = logged_in(proxy.port, wire.PLAIN)
+    client.query("SELECT 1 FOR UPDATE")
+    client.send(bytes([wire.QUIT]))
+    assert client.socket.recv(10) == b""
+    client.close()
+    wait_until(lambda: cluster.leader.sessions() <= before + 1, "the leader's connection pooled or gone")
