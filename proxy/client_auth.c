@@ -290,6 +290,7 @@ enum step step_login_verify(struct session *session)
     session->identity = make_identity(session, account, stage1);
     memory_wipe(stage1, sizeof(stage1));
     session->collation = login->collation;
+    sessvars_set_login_collation(&session->vars, login->collation);
     if (login->schema)
         sessvars_set_schema(&session->vars, span_text(login->schema));
     session->command = (struct command){.code = COM_CONNECT,

@@ -32,7 +32,8 @@ static struct span argument(const struct session *session)
 static unsigned lex_mode(const struct session *session)
 {
     return (session->status & SERVER_STATUS_ANSI_QUOTES ? LEX_ANSI_QUOTES : 0) |
-           (session->status & SERVER_STATUS_NO_BACKSLASH_ESCAPES ? LEX_NO_BACKSLASH_ESCAPES : 0);
+           (session->status & SERVER_STATUS_NO_BACKSLASH_ESCAPES ? LEX_NO_BACKSLASH_ESCAPES : 0) |
+           (session->vars.wide_charset ? LEX_WIDE_CHARSET : 0);
 }
 
 static enum step go(struct session *session)

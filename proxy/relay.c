@@ -101,7 +101,11 @@ static void insert_eof(struct relay *relay, const struct result_event *event)
 {
     struct buf *rewritten = &relay->session->worker->rewritten;
     size_t offset = rewritten->len;
-    eof_build(rewritten, event->seq, 0, relay->backend->status);
+    uint16_t status;
+    if (!result_foresee(&relay->session->parser, relay->data + relay->done,
+                        relay->len - relay->done, &status))
+        status = relay->session->status;
+    eof_build(rewritten, event->seq, 0, status & (uint16_t)~SERVER_SESSION_STATE_CHANGED);
     add_rewritten(relay, offset);
 }
 
@@ -331,7 +335,7 @@ void relay_cut_short(struct session *session)
         return;
     }
     struct buf out = {0};
-    err_printf(&out, (uint8_t)(parser->last_seq + 1), 1159, "08S01",
+    err_printf(&out, (uint8_t)(parser->last_seq + parser->seq_shift + 1), 1159, "08S01",
                "The server failed in the middle of the result");
     if (session_send(session, buf_span(&out)))
         session_finish_command(session);

@@ -270,6 +270,31 @@ const struct backend_events session_backend_events = {on_ready, on_readable, on_
 
 /* --- a new topology --- */
 
+/* A read that the server has, but of whose reply nothing has come yet. */
+static bool waits_for_read(const struct session *session, const struct backend *reader)
+{
+    return session->running == reader && session->state == SESSION_RELAY &&
+           session->command.repeatable && !session->command.begun && session->trx != reader;
+}
+
+static bool idle_on(const struct session *session, const struct backend *reader)
+{
+    return session->state <= SESSION_COMMAND && session->trx != reader;
+}
+
+/* A server that does not answer (a stopped process accepts and is silent) keeps no read waiting. */
+static void review_reader(struct session *session, struct backend *reader, int leader_slot)
+{
+    const struct topology_server *server = worker_server(session->worker, (int)reader->slot);
+    bool follows = server && (int)reader->slot != leader_slot;
+    if (reader->state != BACKEND_READY || (follows && server->reachable))
+        return;
+    if (!follows)
+        backend_fail(reader, 2013, "08S01", "this server follows no more");
+    else if (waits_for_read(session, reader) || idle_on(session, reader))
+        backend_fail(reader, 2013, "08S01", "the server does not answer");
+}
+
 void session_review(struct session *session)
 {
     const struct topology *topology = session->worker->topology;
@@ -281,7 +306,5 @@ void session_review(struct session *session)
         backend_fail(leader, 2013, "08S01", "another server leads now");
     if (session->state == SESSION_CLOSED || !reader || session->reader != reader)
         return;
-    if (((int)reader->slot == leader_slot || !worker_server(session->worker, (int)reader->slot)) &&
-        reader->state == BACKEND_READY)
-        backend_fail(reader, 2013, "08S01", "this server follows no more");
+    review_reader(session, reader, leader_slot);
 }

@@ -129,6 +129,41 @@ void sessvars_set_collation(struct sessvars *vars, struct span collation)
     vars->collation_unknown = false;
 }
 
+/* Character sets with multi-byte characters whose later bytes may be ASCII, or (swe7) with other
+ * characters in the place of ASCII ones; and the numbers of their collations without NOPAD. */
+static const struct {
+    const char *name;
+    uint16_t collations[2];
+} wide_charsets[] = {{"big5", {1, 84}},
+                     {"gbk", {28, 87}},
+                     {"sjis", {13, 88}},
+                     {"cp932", {95, 96}},
+                     {"swe7", {10, 82}}};
+
+enum {
+    NOPAD_COLLATIONS_AT = 1024,
+    WIDE_CHARSETS = sizeof(wide_charsets) / sizeof(wide_charsets[0])
+};
+
+void sessvars_set_login_collation(struct sessvars *vars, uint16_t collation)
+{
+    uint16_t padded =
+        collation >= NOPAD_COLLATIONS_AT ? (uint16_t)(collation - NOPAD_COLLATIONS_AT) : collation;
+    vars->wide_charset = false;
+    for (int i = 0; i < WIDE_CHARSETS; i++)
+        for (int j = 0; j < 2; j++)
+            if (wide_charsets[i].collations[j] == padded)
+                vars->wide_charset = true;
+}
+
+static void note_client_charset(struct sessvars *vars, struct span name)
+{
+    vars->wide_charset = false;
+    for (int i = 0; i < WIDE_CHARSETS; i++)
+        if (span_equal(name, span_text(wide_charsets[i].name)))
+            vars->wide_charset = true;
+}
+
 static bool track_variable(struct sessvars *vars, const struct track_entry *entry)
 {
     switch (replay_of(entry->name)) {
@@ -140,6 +175,8 @@ static bool track_variable(struct sessvars *vars, const struct track_entry *entr
     case REPLAY: break;
     }
     set_variable(vars, entry->name, entry->value);
+    if (span_equal(entry->name, span_text("character_set_client")))
+        note_client_charset(vars, entry->value);
     if (span_equal(entry->name, span_text("character_set_connection")))
         vars->collation_unknown = true;
     else if (span_equal(entry->name, span_text("collation_connection")))

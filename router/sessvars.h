@@ -18,8 +18,10 @@ struct sessvars {
     uint64_t schema_version;
     bool collation_unknown; /* SET NAMES … COLLATE reports the character set only: the value of
                                collation_connection must be asked from the server before a replay */
-    bool leader_only;       /* a variable was set that a follower can't or must not share:
-                               sql_log_bin = 0, timestamp, rand_seed … */
+    bool wide_charset; /* character_set_client is one in which a byte that looks like a quote may be
+                          half a character (LEX_WIDE_CHARSET) */
+    bool leader_only;  /* a variable was set that a follower can't or must not share:
+                          sql_log_bin = 0, timestamp, rand_seed … */
 };
 
 void sessvars_init(struct sessvars *vars);
@@ -34,6 +36,9 @@ bool sessvars_track(struct sessvars *vars, const struct track_entry *entry);
 
 /* The collation that goes with the character set last reported. */
 void sessvars_set_collation(struct sessvars *vars, struct span collation);
+
+/* The collation that the client asks for at login (its number in information_schema.COLLATIONS). */
+void sessvars_set_login_collation(struct sessvars *vars, uint16_t collation);
 
 /* Sets the schema that the session asks for at login. */
 void sessvars_set_schema(struct sessvars *vars, struct span schema);

@@ -258,6 +258,7 @@ static void rows_pass(struct feed *feed)
     uint8_t *at = feed->data + feed->at;
     uint8_t *const end = feed->data + feed->len;
     const uint8_t shift = parser->seq_shift;
+    const uint8_t *last = NULL;
     uint64_t rows = 0;
 
     while (end - at > PACKET_HEADER_BYTES) {
@@ -267,6 +268,7 @@ static void rows_pass(struct feed *feed)
             break;
         if (shift)
             at[3] = (uint8_t)(at[3] + shift);
+        last = at;
         rows++;
         at += PACKET_HEADER_BYTES;
         if ((size_t)(end - at) < payload_len) {
@@ -276,6 +278,8 @@ static void rows_pass(struct feed *feed)
         }
         at += payload_len;
     }
+    if (last)
+        parser->last_seq = (uint8_t)(last[3] - shift);
     parser->rows += rows;
     feed->at = (size_t)(at - feed->data);
 }

@@ -49,7 +49,9 @@ int track_next(struct track_reader *reader, struct track_entry *entry)
         reader->raw = span_of(begin, (size_t)(reader->block.at - begin));
         if (type != TRACK_SYSTEM_VARIABLE) {
             *entry = (struct track_entry){.type = type, .raw = reader->raw};
-            return value_read(data, entry);
+            int rc = value_read(data, entry);
+            reader->block.bad = rc < 0; /* said again if asked again */
+            return rc;
         }
         reader->pairs = reader_of(data);
     }

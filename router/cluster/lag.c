@@ -7,13 +7,27 @@ void lag_clear(struct lag_history *history)
     history->answered_ms = 0;
 }
 
-static void samples_thin(struct lag_history *history)
+/* Drops the note that is missed least: the one whose neighbours are closest to each other, measured
+ * by how old they are. So long lag is known as exactly, in proportion, as short lag. The oldest
+ * stays. */
+static void sample_drop(struct lag_history *history, uint64_t now_ms)
 {
-    unsigned kept = 0;
+    unsigned least = 1;
+    double least_share = 2;
 
-    for (unsigned i = 0; i < history->count; i += 2)
-        history->samples[kept++] = history->samples[i];
-    history->count = kept;
+    for (unsigned i = 1; i + 1 < history->count; i++) {
+        uint64_t before_ms = history->samples[i - 1].seen_ms;
+        uint64_t gap_ms = history->samples[i + 1].seen_ms - before_ms;
+        double share = (double)gap_ms / (double)(now_ms - before_ms + 1);
+
+        if (share < least_share) {
+            least = i;
+            least_share = share;
+        }
+    }
+    history->count--;
+    memmove(&history->samples[least], &history->samples[least + 1],
+            (history->count - least) * sizeof(history->samples[0]));
 }
 
 void lag_note(struct lag_history *history, const struct gtid_vector *position, uint64_t now_ms)
@@ -23,7 +37,7 @@ void lag_note(struct lag_history *history, const struct gtid_vector *position, u
     history->answered_ms = now_ms;
     if (newest != NULL && !gtid_vector_covers(newest, position)) {
         if (history->count == LAG_SAMPLES_MAX)
-            samples_thin(history);
+            sample_drop(history, now_ms);
     } else if (newest != NULL) {
         if (gtid_vector_covers(position, newest))
             return;         /* the same: it was seen before */

@@ -23,7 +23,8 @@ struct lag_history {
 
 /* Another leader: its log is another history. */
 void lag_clear(struct lag_history *history);
-/* The leader said so at that time. When the room is used up, every other note is dropped. */
+/* The leader said so at that time. When the room is used up, the note that is missed
+ * least is dropped. */
 void lag_note(struct lag_history *history, const struct gtid_vector *position, uint64_t now_ms);
 /* In milliseconds; 0: it has all that is known; UINT32_MAX: nothing is known. */
 uint32_t lag_of(const struct lag_history *history, const struct gtid_vector *confirmed,

@@ -47,7 +47,7 @@ def shared_cluster_fixture():
 @pytest.fixture(name="cluster")
 def cluster_fixture(shared_cluster):
     """The cluster, whole and caught up before each test."""
-    shared_cluster.caught_up()
+    shared_cluster.heal()
     return shared_cluster
 
 
