@@ -182,6 +182,7 @@ static enum token_kind lex_bad(struct lexer *lexer)
 {
     lexer->doubt = true;
     lexer->at = lexer->end;
+    lexer->executable = false; /* said once; then the text has ended */
     return TOKEN_BAD;
 }
 

@@ -26,10 +26,9 @@ static int value_read(struct span data, struct track_entry *entry)
         read_u8(&reader); /* how the text is encoded: always 0 */
         /* fall through */
     case TRACK_SCHEMA:
-    case TRACK_STATE_CHANGE:
     case TRACK_TRANSACTION_CHARACTERISTICS:
     case TRACK_TRANSACTION_STATE: entry->value = read_lenenc_span(&reader); break;
-    default: entry->value = data;
+    default: entry->value = data; /* TRACK_STATE_CHANGE: "1", without a length of its own */
     }
     return reader.bad ? -EPROTO : 1;
 }

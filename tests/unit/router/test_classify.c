@@ -1,7 +1,6 @@
 /* What kind of statement is it? The tables are the specification: add the statement that went
  * wrong. */
 #include "router/classify.h"
-#include "router/classify_words.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -235,7 +234,6 @@ static const struct statement leaders[] = {
     {"INSERT INTO t PARTITION (p0) (a) VALUES (1)", 0},
     {"INSERT INTO t SET a = 1", 0},
     {"INSERT t VALUE (1)", 0},
-    {"INSERT INTO t WITH c (x) AS (SELECT 1) SELECT x FROM c", 0},
     {"REPLACE INTO t (a) VALUES (1)", 0},
     {"REPLACE t (a) VALUES (1)", 0},
     {"UPDATE t SET a = a + 1 WHERE id = 1", 0},
@@ -368,7 +366,6 @@ static const struct statement leaders[] = {
     {"SELECT 1.into @x", 0},
     {"SELECT 1 UNION SELECT 2 INTO @x", 0},
     {"(SELECT 1) INTO @x", 0},
-    {"SELECT * FROM t PROCEDURE ANALYSE()", 0},
     {"SELECT @x", 0},
     {"SELECT @`x`, @'y', @\"z\"", 0},
     {"SELECT @x := 1", 0},
@@ -447,8 +444,6 @@ static const struct statement leaders[] = {
     {"SELECT * FROM information_schema.user_variables", 0},
     {"SELECT * FROM information_schema.table_statistics", 0},
     {"SELECT * FROM information_schema.events", 0},
-    {"SELECT * FROM information_schema.", 0},
-    {"SELECT (1) FROM t; DELETE", 0},
     {"(INSERT INTO t VALUES (1))", 0},
     {"SET @x = 1", 0},
     {"SET @x := 1", 0},
@@ -492,7 +487,6 @@ static const struct flagged flagged[] = {
     {"SELECT ';'; SELECT 2", CLASS_READ, CLASS_MULTI, 0},
     {"SELECT 1; DELETE FROM t", CLASS_LEADER, CLASS_MULTI, 0},
     {"DELETE FROM t; SELECT 1", CLASS_LEADER, CLASS_MULTI, 0},
-    {"; SELECT 1", CLASS_LEADER, CLASS_MULTI, 0},
     {"SELECT 1; SELECT FOUND_ROWS()", CLASS_LEADER, CLASS_MULTI, 0},
     {"SELECT FOUND_ROWS(); SELECT 1", CLASS_LEADER, CLASS_MULTI, 0},
     {"START TRANSACTION READ ONLY; SELECT 1", CLASS_LEADER, CLASS_MULTI, 0},
@@ -555,6 +549,7 @@ static const struct flagged flagged[] = {
     {"SELECT MAX /**/ (a) FROM t", CLASS_LEADER, CLASS_OPAQUE, 0},
     {"SELECT NOW ()", CLASS_LEADER, CLASS_OPAQUE, 0},
     {"SELECT columns(1)", CLASS_LEADER, CLASS_OPAQUE, 0},
+    {"SELECT * FROM t PROCEDURE ANALYSE()", CLASS_LEADER, CLASS_OPAQUE, 0},
     {"SELECT a, f(a) FROM t", CLASS_LEADER, CLASS_OPAQUE, 0},
     {"SELECT * FROM t WHERE a IN (f(1))", CLASS_LEADER, CLASS_OPAQUE, 0},
     {"SELECT * FROM t ORDER BY f(a)", CLASS_LEADER, CLASS_OPAQUE, 0},
@@ -680,8 +675,7 @@ END_TEST
 
 START_TEST(all_else_goes_to_the_leader)
 {
-    expect(leaders[_i].sql, leaders[_i].mode, CLASS_LEADER,
-           strstr(leaders[_i].sql, "; DELETE") != NULL ? CLASS_MULTI : 0);
+    expect(leaders[_i].sql, leaders[_i].mode, CLASS_LEADER, 0);
 }
 END_TEST
 
@@ -716,171 +710,6 @@ START_TEST(one_statement_of_the_leader_takes_all_with_it)
 }
 END_TEST
 
-static uint64_t digest_of(const char *sql)
-{
-    struct statement_class class;
-    classify(span_text(sql), 0, &class);
-    return class.digest;
-}
-
-START_TEST(digest_leaves_literals_out)
-{
-    static const char *const same[][2] = {
-        {"SELECT 1", "SELECT 2"},
-        {"SELECT 1", "select  'abc'"},
-        {"SELECT 1", "SELECT ?"},
-        {"SELECT 1", "/* x */ SELECT 0x41 -- y"},
-        {"SELECT * FROM t WHERE a IN (1,2)", "SELECT * FROM t WHERE a IN (1, 2, 'x')"},
-        {"SELECT longer_than_eight FROM t", "SELECT LONGER_THAN_EIGHT FROM T"},
-    };
-    for (size_t i = 0; i < COUNT(same); i++)
-        ck_assert_msg(digest_of(same[i][0]) == digest_of(same[i][1]), "%s", same[i][1]);
-}
-END_TEST
-
-START_TEST(digest_tells_statements_apart)
-{
-    static const char *const texts[] = {
-        "SELECT a",   "SELECT b",   "SELECT a, b",   "SELECT a b",     "SELECT 1, b",
-        "SELECT 1 b", "SELECT a.b", "SELECT f(1)",   "SELECT g(1)",    "SELECT f(a)",
-        "SELECT 1+1", "SELECT 1-1", "SELECT '1', a", "SELECT 1, 1, a", "SELECT aa",
-        "SELECT a a", "SELECT `a`", "SELECT @a",
-    };
-    for (size_t i = 0; i < COUNT(texts); i++) {
-        for (size_t j = 0; j < i; j++) {
-            bool list = strstr(texts[i], "1, 1, a") != NULL && strstr(texts[j], "'1', a") != NULL;
-            ck_assert_msg((digest_of(texts[i]) == digest_of(texts[j])) == list, "%s", texts[i]);
-        }
-    }
-}
-END_TEST
-
-struct fingerprint {
-    const char *sql;
-    const char *expected;
-    unsigned mode;
-};
-
-static const struct fingerprint fingerprints[] = {
-    {"SELECT c FROM t WHERE id=4711", "SELECT c FROM t WHERE id=?", 0},
-    {"  SELECT\n\t c  ", "SELECT c", 0},
-    {"SELECT 'secret', \"secret\", N'secret', x'41', _utf8'secret'", "SELECT ?, ?, ?, ?, _utf8?",
-     0},
-    {"SELECT \"name\", 'secret'", "SELECT \"name\", ?", LEX_ANSI_QUOTES},
-    {"SELECT 'it''s secret', 'a\\'secret'", "SELECT ?, ?", 0},
-    {"SELECT 'a\\', secret", "SELECT ?, secret", LEX_NO_BACKSLASH_ESCAPES},
-    {"SELECT 1, 1.5, .5, 1e5, 0xFF, 0b01, -7", "SELECT ?, ?, ?, ?, ?, ?, -?", 0},
-    {"SELECT /* secret */ 1 -- secret", "SELECT ?", 0},
-    {"SELECT 1 # secret", "SELECT ?", 0},
-    {"SELECT /*!40001 SQL_NO_CACHE */ a", "SELECT SQL_NO_CACHE a", 0},
-    {"SELECT 'secret", "SELECT ?", 0},
-    {"SELECT 1 /* secret", "SELECT ? ?", 0},
-    {"SELECT /*!99999 ' */ a, 'secret' '", "SELECT ?", 0},
-    {"SELECT '\xbf\\' secret'", "?", LEX_WIDE_CHARSET},
-    {"SELECT @'secret', @a, @@b.c", "SELECT @?, @a, @@b.c", 0},
-    {"SET PASSWORD = PASSWORD('secret')", "SET PASSWORD = PASSWORD(?)", 0},
-    {"SELECT `a\nb`", "SELECT `a?b`", 0},
-    {"", "", 0},
-    {"-- secret", "", 0},
-    {"'secret'", "?", 0},
-    {"SELECT 1.e'secret'", "SELECT ?", 0},
-};
-
-START_TEST(fingerprint_holds_no_literal)
-{
-    char out[200];
-    const struct fingerprint *row = &fingerprints[_i];
-    size_t len = statement_fingerprint(span_text(row->sql), row->mode, out, sizeof(out));
-    ck_assert_str_eq(out, row->expected);
-    ck_assert_uint_eq(len, strlen(out));
-}
-END_TEST
-
-START_TEST(fingerprint_is_cut_between_characters_and_terminated)
-{
-    char out[32];
-    static const char sql[] = "SELECT größe€";
-    for (size_t size = 1; size <= sizeof(out); size++) {
-        memset(out, 'x', sizeof(out));
-        size_t len = statement_fingerprint(span_text(sql), 0, out, size);
-        ck_assert_uint_lt(len, size);
-        ck_assert_int_eq(out[len], '\0');
-        ck_assert_int_eq(strncmp(out, sql, len), 0);
-        ck_assert_int_ne((uint8_t)sql[len] & 0xc0, 0x80);
-    }
-}
-END_TEST
-
-/* A table out of order would lose words silently. */
-START_TEST(every_known_word_is_found)
-{
-    static const char *const words[] = {
-        "abs",
-        "avg",
-        "backup",
-        "by",
-        "cache",
-        "curtime",
-        "database",
-        "dumpfile",
-        "each",
-        "else",
-        "envelope",
-        "explain",
-        "export_set",
-        "field",
-        "from_days",
-        "from",
-        "get_lock",
-        "group",
-        "help",
-        "hex",
-        "having",
-        "if",
-        "into",
-        "isnull",
-        "json_valid",
-        "keys",
-        "last_value",
-        "lock",
-        "ltrim",
-        "master_gtid_wait",
-        "mysql",
-        "nextval",
-        "nvl2",
-        "or",
-        "outfile",
-        "pi",
-        "procedure",
-        "quote",
-        "rand",
-        "row_count",
-        "select",
-        "system_user",
-        "sys",
-        "tables",
-        "uuid_short",
-        "values",
-        "warning_count",
-        "with",
-        "x",
-        "year",
-        "yearweek",
-        "wsrep_last_seen_gtid",
-        "performance_schema",
-    };
-    for (size_t i = 0; i < COUNT(words); i++) {
-        const struct word *word = word_find(span_text(words[i]));
-        ck_assert_msg(word != NULL && strcmp(word->name, words[i]) == 0, "%s", words[i]);
-    }
-    ck_assert_ptr_nonnull(word_find(span_text("SeLeCt")));
-    ck_assert_ptr_null(word_find(span_text("sel")));
-    ck_assert_ptr_null(word_find(span_text("selects")));
-    ck_assert_ptr_null(word_find(span_text("")));
-    ck_assert_ptr_null(word_find(span_text("{")));
-}
-END_TEST
-
 static void fill(char *text, size_t len, const char *piece)
 {
     size_t piece_len = strlen(piece);
@@ -888,25 +717,26 @@ static void fill(char *text, size_t len, const char *piece)
         text[i] = piece[i % piece_len];
 }
 
+static const char *const pieces[] = {
+    "(",        "SET STATEMENT a=1 FOR ",
+    "EXPLAIN ", ";",
+    "/*!",      "/*",
+    "'a'",      "`",
+    "a.",       "@@",
+    "WITH (",   "SELECT 1,",
+    "-- ",      "#",
+    "))",       "*/",
+    "''",       "1e",
+    "SET ",     "BEGIN ",
+    "@",        "/*!50000 ",
+    "--",       "CREATE ",
+    "\\",       "/*/",
+    "IN (1,",
+};
+
 /* Also a check of linear time: the quadratic case would run into the test's time-out. */
 START_TEST(huge_texts_are_judged)
 {
-    static const char *const pieces[] = {
-        "(",        "SET STATEMENT a=1 FOR ",
-        "EXPLAIN ", ";",
-        "/*!",      "/*",
-        "'a'",      "`",
-        "a.",       "@@",
-        "WITH (",   "SELECT 1,",
-        "-- ",      "#",
-        "))",       "*/",
-        "''",       "1e",
-        "SET ",     "BEGIN ",
-        "@",        "/*!50000 ",
-        "--",       "CREATE ",
-        "\\",       "/*/",
-        "IN (1,",
-    };
     size_t len = 4u * 1024 * 1024;
     char *text = malloc(len);
     ck_assert_ptr_nonnull(text);
@@ -933,12 +763,7 @@ static Suite *classify_suite(void)
                         (int)COUNT(reads));
     tcase_add_loop_test(tcase, one_statement_of_the_leader_takes_all_with_it, 0,
                         (int)COUNT(flagged));
-    tcase_add_test(tcase, digest_leaves_literals_out);
-    tcase_add_test(tcase, digest_tells_statements_apart);
-    tcase_add_loop_test(tcase, fingerprint_holds_no_literal, 0, (int)COUNT(fingerprints));
-    tcase_add_test(tcase, fingerprint_is_cut_between_characters_and_terminated);
-    tcase_add_test(tcase, every_known_word_is_found);
-    tcase_add_loop_test(tcase, huge_texts_are_judged, 0, 27);
+    tcase_add_loop_test(tcase, huge_texts_are_judged, 0, (int)COUNT(pieces));
     suite_add_tcase(suite, tcase);
     return suite;
 }
