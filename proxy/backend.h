@@ -52,8 +52,9 @@ struct backend {
     bool needs_reset;          /* COM_RESET_CONNECTION must go ahead of the next statement */
     bool needs_setup;          /* COM_RESET_CONNECTION undid the set-up: send it ahead again */
     unsigned slot;
-    uint32_t server_id;    /* which server this was */
-    uint64_t serial;       /* tells this connection from one that replaces it */
+    uint32_t server_id; /* which server this was */
+    uint64_t
+        serial; /* tells this connection from one that replaces it, and from itself after a reset */
     uint32_t thread_id;    /* of the server */
     uint16_t status;       /* of the last reply */
     uint64_t vars_version; /* how far the session's variables are replayed here */

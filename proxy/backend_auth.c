@@ -236,6 +236,8 @@ void backend_reset(struct backend *backend)
     };
     struct buf out = {0};
     change_user_build(&out, &login, BACKEND_CAPABILITIES);
+    /* What was prepared on it is gone: to its next session it is another connection. */
+    backend->serial = ++backend->worker->pool.next_serial;
     backend->state = BACKEND_LOGIN;
     ev_timer_stop(backend->worker->loop, &backend->timer);
     ev_timer_set(&backend->timer, backend->worker->config->connect_timeout_ms / 1000., 0.);

@@ -175,10 +175,24 @@ static const char *connect_error_words(const char *text)
     return strerrordesc_np(number);
 }
 
+/* The library's words; the number of the last errno that it appends is as good as chance. */
+static void error_words(struct service_conn *conn, unsigned error)
+{
+    const char *text = mysql_error(&conn->mysql);
+    const char *words = NULL;
+    const char *tail = strstr(text, ", system error: ");
+
+    if (conn->state == CONN_OPENING && error_is_client_side(error))
+        words = connect_error_words(text);
+    if (words != NULL)
+        snprintf(conn->text, sizeof(conn->text), "%s", words);
+    else
+        snprintf(conn->text, sizeof(conn->text), "error %u: %.*s", error,
+                 tail != NULL ? (int)(tail - text) : (int)strlen(text), text);
+}
+
 static void reply_fill_error(struct service_conn *conn, struct service_reply *reply)
 {
-    const char *words = NULL;
-
     if (conn->timed_out) {
         reply->error = CR_SERVER_LOST;
         snprintf(conn->text, sizeof(conn->text), "no answer within %u ms", conn->timeout_ms);
@@ -186,13 +200,7 @@ static void reply_fill_error(struct service_conn *conn, struct service_reply *re
         reply->error = mysql_errno(&conn->mysql);
         if (reply->error == 0)
             reply->error = CR_UNKNOWN_ERROR;
-        if (conn->state == CONN_OPENING && error_is_client_side(reply->error))
-            words = connect_error_words(mysql_error(&conn->mysql));
-        if (words != NULL)
-            snprintf(conn->text, sizeof(conn->text), "%s", words);
-        else
-            snprintf(conn->text, sizeof(conn->text), "error %u: %s", reply->error,
-                     mysql_error(&conn->mysql));
+        error_words(conn, reply->error);
     }
     reply->text = conn->text;
     reply->lost =

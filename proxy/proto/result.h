@@ -36,8 +36,9 @@ enum result_event_kind {
      * legacy_eof: once the first byte behind the definitions of a result set is there, and behind
      * each block of a PREPARE answer that is not empty. Not reported when the packet behind the
      * definitions is an OK with SERVER_STATUS_CURSOR_EXISTS (an opened cursor: the definitions' EOF
-     * is the last packet): there only the OK event comes. The answer to COM_FIELD_LIST has one EOF
-     * only, its terminator. What a server puts into that EOF: see result_foresee. */
+     * is the last packet): there only the OK event comes. With MORE_RESULTS beside it that flag is
+     * a procedure's own cursor, and the result set an ordinary one. The answer to COM_FIELD_LIST
+     * has one EOF only, its terminator. What a server puts into that EOF: see result_foresee. */
     RESULT_EVENT_INSERT_EOF,
     /* A whole packet that the caller must look at, at data[consumed], event.packet_len bytes with
      * its header. It is NOT consumed: the caller forwards it or writes its own, with event.seq, and
@@ -45,7 +46,9 @@ enum result_event_kind {
     RESULT_EVENT_OK, /* OK, or the terminator of a result set (0xfe) */
     RESULT_EVENT_ERR,
     RESULT_EVENT_PREPARE_OK, /* first packet of a PREPARE answer (12 bytes of payload or more) */
-    RESULT_EVENT_INFILE,     /* 0xfb: the server asks for a file */
+    /* 0xfb: the server asks for a file. The client numbers its packets on from event.seq; the
+     * server wants them seq_shift lower. */
+    RESULT_EVENT_INFILE,
     /* The reply is malformed; the connection to that server is of no use any more. */
     RESULT_EVENT_BAD,
 };

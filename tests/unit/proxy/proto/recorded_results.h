@@ -1,6 +1,6 @@
-/* Replies of a real MariaDB 10.11 server, recorded on the wire: each statement once for each kind of
- * client. The test that includes this relays the first one and expects the others.
- * X(name, shape, SESSION_TRACK and DEPRECATE_EOF, SESSION_TRACK alone, DEPRECATE_EOF alone, neither) */
+/* Replies of a real MariaDB 10.11 server, recorded on the wire: each statement once for each kind
+ * of client. The test that includes this relays the first one and expects the others. X(name,
+ * shape, SESSION_TRACK and DEPRECATE_EOF, SESSION_TRACK alone, DEPRECATE_EOF alone, neither) */
 #ifndef CAUSEWAY_TEST_RECORDED_RESULTS_H
 #define CAUSEWAY_TEST_RECORDED_RESULTS_H
 

@@ -10,9 +10,16 @@
     "\x00\x11\x09last_gtid\x06"                                                                    \
     "0-1-10"
 #define SCHEMA "\x01\x03\x02t1"
+/* A state change carries "1" without a length of its own. */
 #define CHANGED                                                                                    \
-    "\x02\x02\x01"                                                                                 \
+    "\x02\x01"                                                                                     \
     "1"
+/* Recorded: USE mysql with session_track_state_change. */
+#define USE_MYSQL                                                                                  \
+    "\x01\x06\x05mysql\x02\x01"                                                                    \
+    "1"
+/* Recorded: BEGIN with session_track_transaction_info = CHARACTERISTICS. */
+#define BEGIN "\x05\x09\x08T_______\x04\x13\x12START TRANSACTION;"
 #define CHARACTERISTICS                                                                            \
     "\x04\x13\x12"                                                                                 \
     "START TRANSACTION;"
@@ -60,7 +67,7 @@ static const struct {
     {B(""), ""},
     {B(GTID), "0:last_gtid=0-1-10(19) "},
     {B(SCHEMA), "1:=t1(5) "},
-    {B(CHANGED), "2:=1(4) "},
+    {B(CHANGED), "2:=1(3) "},
     {B(CHARACTERISTICS), "4:=START TRANSACTION;(21) "},
     {B(TRX), "5:=T_______(11) "},
     {B(MYSQL_GTID), "3:=id:1(8) "},
@@ -68,8 +75,10 @@ static const struct {
     {B(PAIR), "0:a=AA(12) 0:b=BB(12) "},
     {B("\x00\x00"), ""},
     {B("\x00\x00" SCHEMA), "1:=t1(5) "},
-    {B(PAIR SCHEMA GTID CHANGED), "0:a=AA(12) 0:b=BB(12) 1:=t1(5) 0:last_gtid=0-1-10(19) 2:=1(4) "},
+    {B(PAIR SCHEMA GTID CHANGED), "0:a=AA(12) 0:b=BB(12) 1:=t1(5) 0:last_gtid=0-1-10(19) 2:=1(3) "},
     {B("\x01\x01\x00"), "1:=(3) "},
+    {B(USE_MYSQL), "1:=mysql(8) 2:=1(3) "},
+    {B(BEGIN), "5:=T_______(11) 4:=START TRANSACTION;(21) "},
 };
 
 START_TEST(every_entry_is_found)

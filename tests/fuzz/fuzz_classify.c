@@ -1,0 +1,61 @@
+/* Any bytes as a statement: the judgement ends, stays inside the text, and is the same each time.
+ * The first byte gives the lexer's modes, and the size of the fingerprint's buffer. */
+#include "router/classify.h"
+
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void must(bool holds)
+{
+    if (!holds)
+        abort();
+}
+
+static void must_be_inside(struct span part, struct span whole)
+{
+    if (part.len > 0)
+        must(part.data >= whole.data && part.data + part.len <= whole.data + whole.len);
+}
+
+static void check_class(struct span sql, unsigned mode)
+{
+    struct statement_class class, again;
+    classify(sql, mode, &class);
+    classify(sql, mode, &again);
+    must(class.target == again.target && class.flags == again.flags);
+    must(class.digest == again.digest && class.hint.to == again.hint.to);
+    must_be_inside(class.hint.server, sql);
+    must_be_inside(class.hint.consistency, sql);
+    must_be_inside(class.hint.key, sql);
+    must_be_inside(class.hint.bad, sql);
+    must(class.hint.present || (class.hint.to == HINT_NONE && class.hint.bad.len == 0));
+    /* A statement that a follower may run can only be one of several, never more than a read. */
+    if (class.target == CLASS_READ)
+        must((class.flags & ~(uint32_t)CLASS_MULTI) == 0);
+    if (class.target == CLASS_READ_TRX || class.target == CLASS_PREVIOUS)
+        must(class.flags == 0);
+}
+
+static void check_fingerprint(struct span sql, unsigned mode, size_t size)
+{
+    char *out = malloc(size);
+    must(out != NULL);
+    size_t len = statement_fingerprint(sql, mode, out, size);
+    must(len < size && out[len] == '\0');
+    must(strnlen(out, size) == len);
+    for (size_t i = 0; i < len; i++)
+        must((uint8_t)out[i] >= ' ');
+    free(out);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size == 0)
+        return 0;
+    struct span sql = span_of(data + 1, size - 1);
+    unsigned mode = data[0] & 7u;
+    check_class(sql, mode);
+    check_fingerprint(sql, mode, 1 + (data[0] >> 3) * 8u);
+    return 0;
+}
