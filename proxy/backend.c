@@ -2,6 +2,7 @@
 #include "proxy/backend.h"
 
 #include "proxy/base/log.h"
+#include "proxy/proto/capability.h"
 #include "proxy/worker.h"
 
 #include <assert.h>
@@ -155,6 +156,7 @@ struct backend *backend_open(struct worker *worker, const struct topology_server
     backend->server_id = server->server_id;
     backend->serial = ++worker->pool.next_serial;
     backend->checks_account = identity->account_user != NULL;
+    backend->single_statements = !(identity->capabilities & CLIENT_MULTI_STATEMENTS);
     worker->counters.server_connects++;
     int fd = start_connect(server);
     if (fd < 0) {

@@ -49,6 +49,7 @@ struct backend {
     bool checks_account;       /* the set-up asks for CURRENT_USER() */
     bool guarded;              /* a follower's: runs under SESSION TRANSACTION READ ONLY */
     bool tainted;              /* may hold state that a reset keeps (a role): never pooled */
+    bool single_statements;    /* multi-statements are off here */
     bool needs_reset;          /* COM_RESET_CONNECTION must go ahead of the next statement */
     bool needs_setup;          /* COM_RESET_CONNECTION undid the set-up: send it ahead again */
     unsigned slot;

@@ -37,6 +37,22 @@ static bool must_prepare(const struct session *session, const struct backend *ba
            !statement_on(statement, backend);
 }
 
+/* COM_SET_OPTION is said to one connection only; a pooled one must not hand it on. */
+static void add_option(struct session *session, struct backend *backend, struct buf *out)
+{
+    uint8_t option[2] = {session->single_statements, 0};
+    add_command(session, out, COM_SET_OPTION, span_of(option, sizeof(option)));
+    backend->single_statements = session->single_statements;
+    backend->tainted = true;
+}
+
+static bool in_step(const struct session *session, const struct backend *backend)
+{
+    return backend->vars_version == session->vars.version && !backend->needs_setup &&
+           !backend->needs_reset && backend->single_statements == session->single_statements &&
+           !must_prepare(session, backend);
+}
+
 /* All that must be said first. */
 static void compose(struct session *session, struct backend *backend, struct buf *out)
 {
@@ -53,6 +69,8 @@ static void compose(struct session *session, struct backend *backend, struct buf
         command->prelude_due++;
         backend->needs_setup = false;
     }
+    if (backend->single_statements != session->single_statements)
+        add_option(session, backend, out);
     if (backend->vars_version < session->vars.version)
         add_variables(session, backend, out);
     if (must_prepare(session, backend)) {
@@ -110,8 +128,7 @@ enum step step_prelude(struct session *session)
     struct buf *out = &session->worker->prelude;
     out->len = 0;
     command->prelude_due = 0;
-    if (backend->vars_version != session->vars.version || backend->needs_setup ||
-        backend->needs_reset || must_prepare(session, backend)) {
+    if (!in_step(session, backend)) {
         if (ask_collation(session))
             return STEP_WAIT;
         compose(session, backend, out);

@@ -39,6 +39,7 @@ struct login_state {
     uint16_t collation;
     uint8_t seq; /* of Causeway's next packet */
     bool changes_user;
+    bool replaces; /* … and the session it was is gone already */
     bool switched; /* asked for the native plugin already */
     bool reread;   /* the accounts were read again for this login */
 };
@@ -58,6 +59,11 @@ void client_auth_forget(struct session *session)
 uint8_t client_auth_seq(const struct session *session)
 {
     return session->login ? session->login->seq : 1;
+}
+
+bool client_auth_goes_on(const struct session *session)
+{
+    return session->login && session->login->changes_user && !session->login->replaces;
 }
 
 void client_auth_begin(struct session *session)
@@ -286,10 +292,12 @@ enum step step_login_verify(struct session *session)
         return deny(session);
     if (login->changes_user)
         forget_session_state(session);
+    login->replaces = true;
     identity_unref(session->identity);
     session->identity = make_identity(session, account, stage1);
     memory_wipe(stage1, sizeof(stage1));
     session->collation = login->collation;
+    session->single_statements = !(session->capabilities & CLIENT_MULTI_STATEMENTS);
     sessvars_set_login_collation(&session->vars, login->collation);
     if (login->schema)
         sessvars_set_schema(&session->vars, span_text(login->schema));
@@ -302,12 +310,28 @@ enum step step_login_verify(struct session *session)
     return STEP_MORE;
 }
 
+/* The schema as an entry of a session state block. */
+static void schema_state(struct buf *out, struct span schema)
+{
+    struct buf value = {0};
+    write_lenenc_span(&value, schema);
+    buf_append_u8(out, TRACK_SCHEMA);
+    write_lenenc_span(out, buf_span(&value));
+    buf_free(&value);
+}
+
 /* A server connection stands, with the schema the client asked for: the login is done. */
 enum step client_auth_finish(struct session *session)
 {
     struct ok_reply ok = {.status = session->status};
     struct buf out = {0};
+    /* A server reports the schema after COM_CHANGE_USER, though not after a login (measured). */
+    struct buf state = {0};
+    if (session->login->changes_user && session->vars.schema)
+        schema_state(&state, span_text(session->vars.schema));
+    ok.state = buf_span(&state);
     ok_build(&out, session->login->seq, &ok, session->capabilities);
+    buf_free(&state);
     client_auth_forget(session);
     bool sent = session_send(session, buf_span(&out));
     buf_free(&out);

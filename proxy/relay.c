@@ -173,6 +173,18 @@ static enum outcome run_on_leader(struct relay *relay, const struct result_event
     return GONE;
 }
 
+/* A write in a read-only transaction: a follower says that it is read_only, the leader would have
+ * named the transaction. */
+static void write_guard_error(struct relay *relay, const struct result_event *event)
+{
+    struct buf *rewritten = &relay->session->worker->rewritten;
+    size_t offset = rewritten->len;
+    err_build(rewritten, event->seq, 1792, "25006",
+              span_text("Cannot execute statement in a READ ONLY transaction"));
+    relay->done += event->packet_len;
+    add_rewritten(relay, offset);
+}
+
 static enum outcome take_err(struct relay *relay, const struct result_event *event)
 {
     struct session *session = relay->session;
@@ -185,7 +197,10 @@ static enum outcome take_err(struct relay *relay, const struct result_event *eve
         return run_on_leader(relay, event, packet);
     relay_note_err(session);
     result_take(&session->parser, event, packet, 0);
-    pass_packet(relay, event);
+    if (relay->backend->guarded && session->trx == relay->backend && err.code == 1290)
+        write_guard_error(relay, event);
+    else
+        pass_packet(relay, event);
     return GO_ON;
 }
 

@@ -207,4 +207,9 @@ void relay_note_end(struct session *session)
     note_collation(session);
     if (command->code == COM_RESET_CONNECTION)
         note_reset(session);
+    if (command->code == COM_SET_OPTION && command->len > PACKET_HEADER_BYTES + 1) {
+        session->single_statements = stream_data(&session->client)[PACKET_HEADER_BYTES + 1] != 0;
+        backend->single_statements = session->single_statements;
+        backend->tainted = true;
+    }
 }

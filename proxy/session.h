@@ -111,8 +111,10 @@ struct session {
     bool client_ended; /* the client's half of the socket is closed */
     unsigned sticky;   /* enum sticky: why its reads stay on the leader */
     bool holds;        /* its leader connection has what can't be replayed: user variables … */
-    bool was_reset;    /* COM_RESET_CONNECTION: variables are the server's, not the login's */
-    bool trx_lost;     /* the connection of the open transaction is gone, the client not yet told */
+    bool single_statements; /* COM_SET_OPTION switched multi-statements off (or the login did not
+                               ask) */
+    bool was_reset;         /* COM_RESET_CONNECTION: variables are the server's, not the login's */
+    bool trx_lost; /* the connection of the open transaction is gone, the client not yet told */
     bool too_many_domains;
     struct login_state *login; /* only while logging in */
     struct identity *identity;
@@ -185,6 +187,8 @@ void client_auth_begin(struct session *session); /* client_auth.c */
 enum step client_auth_change_user(struct session *session, struct span payload);
 void client_auth_forget(struct session *session);
 uint8_t client_auth_seq(const struct session *session); /* of the login's next packet */
+/* True when a refused login leaves a session behind: a COM_CHANGE_USER that changed nothing yet. */
+bool client_auth_goes_on(const struct session *session);
 enum step client_auth_finish(struct session *session);
 enum step step_login_response(struct session *session);
 enum step step_login_switch(struct session *session);

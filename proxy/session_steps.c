@@ -148,8 +148,10 @@ enum step session_refuse(struct session *session, uint16_t code, const char *sql
     bool login = session->command.code == COM_CONNECT;
     err_build(&out, login ? client_auth_seq(session) : 1, code, sqlstate, span_text(text));
     /* The rest of a streamed command can't be told from the next one any more. */
-    bool ends = login || session->command.streamed;
+    bool ends = (login && !client_auth_goes_on(session)) || session->command.streamed;
     enum step step = answer(session, &out);
+    if (login && !ends)
+        client_auth_forget(session);
     if (ends)
         session_close(session, text);
     return ends ? STEP_WAIT : step;

@@ -319,33 +319,20 @@ struct letter {
     size_t count;
 };
 
-#define LETTER(table) {table, sizeof(table) / sizeof(table[0])}
+#define LETTER(table)                                                                              \
+    {                                                                                              \
+        table, sizeof(table) / sizeof(table[0])                                                    \
+    }
 
 static const struct letter letters['z' - 'a' + 1] = {
-    ['a' - 'a'] = LETTER(words_a),
-    ['b' - 'a'] = LETTER(words_b),
-    ['c' - 'a'] = LETTER(words_c),
-    ['d' - 'a'] = LETTER(words_d),
-    ['e' - 'a'] = LETTER(words_e),
-    ['f' - 'a'] = LETTER(words_f),
-    ['g' - 'a'] = LETTER(words_g),
-    ['h' - 'a'] = LETTER(words_h),
-    ['i' - 'a'] = LETTER(words_i),
-    ['j' - 'a'] = LETTER(words_j),
-    ['k' - 'a'] = LETTER(words_k),
-    ['l' - 'a'] = LETTER(words_l),
-    ['m' - 'a'] = LETTER(words_m),
-    ['n' - 'a'] = LETTER(words_n),
-    ['o' - 'a'] = LETTER(words_o),
-    ['p' - 'a'] = LETTER(words_p),
-    ['q' - 'a'] = LETTER(words_q),
-    ['r' - 'a'] = LETTER(words_r),
-    ['s' - 'a'] = LETTER(words_s),
-    ['t' - 'a'] = LETTER(words_t),
-    ['u' - 'a'] = LETTER(words_u),
-    ['v' - 'a'] = LETTER(words_v),
-    ['w' - 'a'] = LETTER(words_w),
-    ['x' - 'a'] = LETTER(words_x),
+    ['a' - 'a'] = LETTER(words_a), ['b' - 'a'] = LETTER(words_b), ['c' - 'a'] = LETTER(words_c),
+    ['d' - 'a'] = LETTER(words_d), ['e' - 'a'] = LETTER(words_e), ['f' - 'a'] = LETTER(words_f),
+    ['g' - 'a'] = LETTER(words_g), ['h' - 'a'] = LETTER(words_h), ['i' - 'a'] = LETTER(words_i),
+    ['j' - 'a'] = LETTER(words_j), ['k' - 'a'] = LETTER(words_k), ['l' - 'a'] = LETTER(words_l),
+    ['m' - 'a'] = LETTER(words_m), ['n' - 'a'] = LETTER(words_n), ['o' - 'a'] = LETTER(words_o),
+    ['p' - 'a'] = LETTER(words_p), ['q' - 'a'] = LETTER(words_q), ['r' - 'a'] = LETTER(words_r),
+    ['s' - 'a'] = LETTER(words_s), ['t' - 'a'] = LETTER(words_t), ['u' - 'a'] = LETTER(words_u),
+    ['v' - 'a'] = LETTER(words_v), ['w' - 'a'] = LETTER(words_w), ['x' - 'a'] = LETTER(words_x),
     ['y' - 'a'] = LETTER(words_y),
 };
 

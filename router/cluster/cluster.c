@@ -236,7 +236,11 @@ static void leader_note(struct cluster *cluster)
 
     if (leader == NULL)
         return;
-    snprintf(cluster->version, sizeof(cluster->version), "%s", leader->last.version);
+    /* A MariaDB 10 says in its greeting that it is a MySQL 5.5.5, for old replicas' sake. */
+    bool prefixed =
+        strncmp(leader->last.version, "10.", 3) == 0 && strstr(leader->last.version, "MariaDB");
+    snprintf(cluster->version, sizeof(cluster->version), "%s%s", prefixed ? "5.5.5-" : "",
+             leader->last.version);
     snprintf(cluster->tracked_variables, sizeof(cluster->tracked_variables), "%s",
              leader->last.tracked_variables);
     if (!leader->last.log_bin && !cluster->binlog_logged) {
