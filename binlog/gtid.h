@@ -40,8 +40,8 @@ int gtid_vector_merge(struct gtid_vector *vector, const struct gtid_vector *othe
 /* The sequence in that domain, 0 when the vector has none. */
 uint64_t gtid_vector_seq(const struct gtid_vector *vector, uint32_t domain);
 
-/* True when `vector` is at least `required` in each domain. Sequence numbers alone are compared: what
- * that proves is said in docs/ARCHITECTURE.md (histories). */
+/* True when `vector` is at least `required` in each domain. Sequence numbers alone are compared:
+ * what that proves is said in docs/ARCHITECTURE.md (histories). */
 bool gtid_vector_covers(const struct gtid_vector *vector, const struct gtid_vector *required);
 
 #endif

@@ -4,8 +4,8 @@
  *     control thread --positions_confirm--> [slot][domain] atomics --positions_covers--> workers
  *
  * A cell only grows within one incarnation of its server (the slot's generation). A restart, a
- * reconnect, a repoint or a lower value starts the next incarnation: the column is emptied, then the
- * generation is raised. While a column is being emptied its generation is odd. */
+ * reconnect, a repoint or a lower value starts the next incarnation: the column is emptied, then
+ * the generation is raised. While a column is being emptied its generation is odd. */
 #ifndef CAUSEWAY_BINLOG_POSITIONS_H
 #define CAUSEWAY_BINLOG_POSITIONS_H
 

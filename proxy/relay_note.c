@@ -26,30 +26,31 @@ void session_note_status(struct session *session, struct backend *backend, uint1
 
 /* --- session state --- */
 
-/* True when the servers' own list of tracked variables holds the name: a comma separated text. */
-static bool in_list(const char *list, struct span name)
+static bool is_variable(const struct track_entry *entry, void *context)
 {
-    if (strcmp(list, "*") == 0)
-        return true;
-    while (*list) {
-        size_t len = strcspn(list, ",");
-        if (span_equal(span_of(list, len), name))
-            return true;
-        list += len + (list[len] == ',');
-    }
-    return false;
+    const struct span *name = context;
+    return entry->type == TRACK_SYSTEM_VARIABLE &&
+           (span_equal(*name, span_text("*")) || span_equal(entry->name, *name));
 }
 
-/* What a client with SESSION_TRACK would have got from the server itself. */
-static bool client_may_see(const struct track_entry *entry, void *context)
+static bool is_schema(const struct track_entry *entry, void *context)
 {
-    const struct session *session = context;
-    switch (entry->type) {
-    case TRACK_SYSTEM_VARIABLE:
-        return in_list(session->worker->topology->tracked_variables, entry->name);
-    case TRACK_SCHEMA: return true;
-    default: return false;
+    (void)context;
+    return entry->type == TRACK_SCHEMA;
+}
+
+/* What a client with SESSION_TRACK would have got from the server itself: the variables of the
+ * servers' own list, in its order, then the schema. */
+static int show_state(const struct session *session, struct span block, struct buf *out)
+{
+    const char *list = session->worker->topology->tracked_variables;
+    while (*list) {
+        struct span name = span_of(list, strcspn(list, ","));
+        if (track_filter(out, block, is_variable, &name))
+            return -EPROTO;
+        list += name.len + (list[name.len] == ',');
     }
+    return track_filter(out, block, is_schema, NULL);
 }
 
 static void note_gtid(struct session *session, struct span value)
@@ -111,7 +112,7 @@ int relay_note_ok(struct session *session, struct ok_reply *ok)
         if (note_state(session, ok->state, &gtid))
             return -EPROTO;
         if (session->capabilities & CLIENT_SESSION_TRACK &&
-            track_filter(&worker->tracked, ok->state, client_may_see, session))
+            show_state(session, ok->state, &worker->tracked))
             return -EPROTO;
     }
     session_note_status(session, session->running, ok->status);

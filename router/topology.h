@@ -12,7 +12,7 @@
 enum { SERVER_NAME_MAX = 64, SERVER_VERSION_MAX = 96 };
 
 enum server_role {
-    ROLE_UNKNOWN,  /* not seen yet, or it answers but fits nowhere */
+    ROLE_UNKNOWN, /* not seen yet, or it answers but fits nowhere */
     ROLE_LEADER,
     ROLE_FOLLOWER,
 };
@@ -29,29 +29,29 @@ struct topology_server {
     char address_text[128];     /* as configured */
     union server_address address;
     socklen_t address_len;
-    unsigned slot;        /* column of the positions board and of the counters; stable while the name
-                             and address stay in proxy.ini */
-    uint32_t generation;  /* of the board when the snapshot was made */
+    unsigned slot;       /* column of the positions board and of the counters; stable while the name
+                            and address stay in proxy.ini */
+    uint32_t generation; /* of the board when the snapshot was made */
     uint32_t weight;
     uint32_t server_id;
     enum server_role role;
-    bool reachable;       /* the last probe was answered */
-    bool in_rotation;     /* a follower that may serve reads */
-    bool drained;         /* taken out by a person */
-    uint32_t latency_us;  /* of the probe */
+    bool reachable;      /* the last probe was answered */
+    bool in_rotation;    /* a follower that may serve reads */
+    bool drained;        /* taken out by a person */
+    uint32_t latency_us; /* of the probe */
     bool skip_name_resolve;
     char version[SERVER_VERSION_MAX];
-    char why[160];        /* why it is not in rotation, in words; empty when it is */
+    char why[160]; /* why it is not in rotation, in words; empty when it is */
 };
 
 struct topology {
     atomic_uint references;
-    uint64_t epoch;   /* grows with every change of leader */
-    int leader;       /* index into servers, or -1 */
+    uint64_t epoch; /* grows with every change of leader */
+    int leader;     /* index into servers, or -1 */
     unsigned count;
     char version[SERVER_VERSION_MAX]; /* for the greeting: the leader's, or the last one known */
-    char tracked_variables[1024]; /* the leader's global session_track_system_variables: what a client
-                                     with SESSION_TRACK expects to see */
+    char tracked_variables[1024];     /* the leader's global session_track_system_variables: what a
+                                         client     with SESSION_TRACK expects to see */
     struct topology_server servers[];
 };
 

@@ -37,6 +37,7 @@ struct confirm {
     struct ev_timer retry;
     uint32_t retry_ms;
     bool has_position;
+    char trouble[256];           /* why it could not be read, as logged last */
     bool room_logged;            /* "too many domains" was said */
     struct gtid_vector known;    /* the highest of all answers of this incarnation */
     struct gtid_vector expected; /* domains of the leader */
@@ -89,6 +90,10 @@ static void incarnation_lost(struct confirm *confirm, const char *why)
         log_info("server %s: the position poll was lost (%s); its position is unknown until it is "
                  "read again",
                  confirm->name, why);
+    else if (strcmp(confirm->trouble, why) != 0)
+        log_warn("server %s: its position can't be read (%s); tried again every second",
+                 confirm->name, why);
+    snprintf(confirm->trouble, sizeof(confirm->trouble), "%s", confirm->has_position ? "" : why);
     confirm->retry_ms = after_ms * 2 < RETRY_LAST_MS ? after_ms * 2 : RETRY_LAST_MS;
     incarnation_restart(confirm, after_ms);
 }

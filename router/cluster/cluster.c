@@ -239,7 +239,7 @@ static void leader_note(struct cluster *cluster)
     /* A MariaDB 10 says in its greeting that it is a MySQL 5.5.5, for old replicas' sake. */
     bool prefixed =
         strncmp(leader->last.version, "10.", 3) == 0 && strstr(leader->last.version, "MariaDB");
-    snprintf(cluster->version, sizeof(cluster->version), "%s%s", prefixed ? "5.5.5-" : "",
+    snprintf(cluster->version, sizeof(cluster->version), "%s%.80s", prefixed ? "5.5.5-" : "",
              leader->last.version);
     snprintf(cluster->tracked_variables, sizeof(cluster->tracked_variables), "%s",
              leader->last.tracked_variables);

@@ -11,6 +11,7 @@
 
 enum {
     TIMEOUT_MIN_MS = 1000,
+    GAP_MIN_MS = 50,                     /* between two probes, however many ask for one */
     ERROR_ACCESS_DENIED_SPECIFIC = 1227, /* ER_SPECIFIC_ACCESS_DENIED_ERROR */
 };
 
@@ -23,6 +24,7 @@ struct probe {
     uint32_t interval_ms;
     struct ev_timer timer;
     struct service_conn *conn;
+    uint64_t began_ms;
     uint64_t asked_us;
     bool again;   /* probe_now came while one was under way */
     bool telling; /* in `done`: freeing waits until it has returned */
@@ -67,9 +69,18 @@ static void timer_set(struct probe *probe, uint32_t after_ms)
     ev_timer_start(probe->loop, &probe->timer);
 }
 
+/* How long until the next probe may begin. */
+static uint32_t gap_left_ms(const struct probe *probe)
+{
+    uint64_t passed_ms = clock_now_ms() - probe->began_ms;
+
+    return passed_ms < GAP_MIN_MS ? (uint32_t)(GAP_MIN_MS - passed_ms) : 0;
+}
+
 static void probe_end(struct probe *probe)
 {
-    uint32_t after_ms = probe->again && probe->result.answered ? 0 : probe->interval_ms;
+    uint32_t after_ms =
+        probe->again && probe->result.answered ? gap_left_ms(probe) : probe->interval_ms;
 
     probe->state = PROBE_WAITING;
     probe->again = false;
@@ -226,6 +237,7 @@ static void probe_begin(struct probe *probe)
 {
     assert(probe->state == PROBE_WAITING);
     ev_timer_stop(probe->loop, &probe->timer);
+    probe->began_ms = clock_now_ms();
     memset(&probe->result, 0, sizeof(probe->result));
     if (probe->conn != NULL) {
         variables_ask(probe);
@@ -245,10 +257,12 @@ static void on_timer(struct ev_loop *loop, struct ev_timer *timer, int events)
 
 void probe_now(struct probe *probe)
 {
-    if (probe->state == PROBE_WAITING)
-        timer_set(probe, 0);
-    else
+    uint32_t after_ms = gap_left_ms(probe);
+
+    if (probe->state != PROBE_WAITING)
         probe->again = true;
+    else if (ev_timer_remaining(probe->loop, &probe->timer) * 1000 > after_ms)
+        timer_set(probe, after_ms);
 }
 
 void probe_set_interval(struct probe *probe, uint32_t interval_ms)

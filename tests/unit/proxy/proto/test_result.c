@@ -228,6 +228,17 @@ static const struct reply_case {
         "a"),
       P("")},
      "bad:0 "},
+    {"empty row before others",
+     RESULT_SHAPE_ROWS,
+     false,
+     {P("\x01"), P(DEFINITION),
+      P("\x01"
+        "a"),
+      P(""),
+      P("\x01"
+        "b"),
+      P(TERMINATOR)},
+     "bad:0 "},
     {"malformed terminator where an eof is due",
      RESULT_SHAPE_ROWS,
      true,
@@ -476,6 +487,36 @@ START_TEST(only_sequence_numbers_change_and_they_wrap)
 }
 END_TEST
 
+START_TEST(rows_are_counted_for_each_result_set_and_the_last_number_is_the_servers)
+{
+    struct buf in = {0}, events = {0}, passed = {0};
+    PUT(&in, 1, "\x01");
+    PUT(&in, 2, DEFINITION);
+    PUT(&in, 3,
+        "\x01"
+        "a");
+    PUT(&in, 4, TERMINATOR_MORE);
+    PUT(&in, 5, "\x01");
+    PUT(&in, 6, DEFINITION);
+    PUT(&in, 7,
+        "\x01"
+        "b");
+    PUT(&in, 8,
+        "\x01"
+        "c");
+    struct result_parser parser;
+    result_open(&parser, RESULT_SHAPE_ROWS, true);
+    run(&parser, buf_span(&in), SIZE_MAX, &events, &passed);
+    ck_assert_str_eq((const char *)events.data, "eof:3 ok:5 eof:8 ");
+    ck_assert_uint_eq(parser.rows, 2);
+    ck_assert_uint_eq(parser.seq_shift, 2);
+    ck_assert_uint_eq(parser.last_seq, 8);
+    buf_free(&in);
+    buf_free(&events);
+    buf_free(&passed);
+}
+END_TEST
+
 /* --- looking ahead --- */
 
 /* Up to the INSERT_EOF event; the bytes behind the definitions are at data[at]. */
@@ -509,6 +550,23 @@ START_TEST(the_terminator_is_foreseen_only_when_it_is_there)
     ck_assert(result_foresee(&parser, in.data + at, in.len - at, &status));
     ck_assert_uint_eq(status, SERVER_STATUS_IN_TRANS | SERVER_STATUS_AUTOCOMMIT |
                                   SERVER_QUERY_NO_INDEX_USED);
+    buf_free(&in);
+}
+END_TEST
+
+START_TEST(the_terminator_is_foreseen_behind_a_row_of_any_length)
+{
+    struct buf in = {0};
+    PUT(&in, 1, "\x01");
+    PUT(&in, 2, DEFINITION);
+    put_filled(&in, 3, 0xfe, PACKET_PAYLOAD_MAX);
+    PUT(&in, 4, "\xfe\x00\x00\xff\xff\x00\x00"); /* the end of that row */
+    PUT(&in, 5, TERMINATOR);
+    struct result_parser parser;
+    size_t at = feed_to_eof(&parser, &in);
+    uint16_t status = 0;
+    ck_assert(result_foresee(&parser, in.data + at, in.len - at, &status));
+    ck_assert_uint_eq(status, SERVER_STATUS_AUTOCOMMIT);
     buf_free(&in);
 }
 END_TEST
@@ -555,6 +613,8 @@ int main(void)
     tcase_add_loop_test(tests, a_long_row_may_be_cut_anywhere_around_its_second_header, 0,
                         long_row_count);
     tcase_add_test(tests, only_sequence_numbers_change_and_they_wrap);
+    tcase_add_test(tests, rows_are_counted_for_each_result_set_and_the_last_number_is_the_servers);
+    tcase_add_test(tests, the_terminator_is_foreseen_behind_a_row_of_any_length);
     tcase_add_test(tests, the_terminator_is_foreseen_only_when_it_is_there);
     tcase_add_test(tests, nothing_is_foreseen_of_an_error_or_of_garbage);
     suite_add_tcase(suite, tests);
