@@ -128,6 +128,11 @@ enum step step_prelude(struct session *session)
     struct buf *out = &session->worker->prelude;
     out->len = 0;
     command->prelude_due = 0;
+    command->prelude_asks = false;
+    if (command->code == COM_STMT_FETCH && !statement_on(command->statement, backend))
+        return session_refuse(session, 1421, "HY000",
+                              "The statement (%u) has no open cursor: its server connection is gone",
+                              command->statement->id);
     if (!in_step(session, backend)) {
         if (ask_collation(session))
             return STEP_WAIT;
@@ -135,8 +140,10 @@ enum step step_prelude(struct session *session)
     }
     if (command->prelude_due > 0) {
         open_answer(session);
-        /* Only what does no harm may follow a set-up that might fail. */
-        if (!backend->guarded || !command->repeatable || command->prelude_prepares)
+        /* Only what does no harm may follow a set-up that might fail. A login has nothing to follow:
+         * it ends with these answers. */
+        if (!backend->guarded || !command->repeatable || command->prelude_prepares ||
+            command->code == COM_CONNECT)
             return wait_for_answers(session, backend, out);
     }
     session_enter(session, SESSION_SEND);
@@ -145,13 +152,27 @@ enum step step_prelude(struct session *session)
 
 /* --- the answers --- */
 
+/* What is set there now is not known: start with a new connection next time. */
+static void give_up_connection(struct session *session, struct backend *backend)
+{
+    struct backend **place = backend == session->leader ? &session->leader : &session->reader;
+    *place = NULL;
+    session->running = NULL;
+    if (session->trx == backend) {
+        session->trx = NULL;
+        session->trx_lost = true;
+    }
+    backend_close(backend, "it refused the session's state");
+}
+
 /* A server refused what makes it the same: a follower is left alone for this statement (it may lack
  * the schema yet), the leader's word goes to the client. */
-static enum step refused(struct session *session, const struct err_reply *err)
+static enum step refused(struct session *session, const struct err_reply *err, size_t packet_len)
 {
     struct backend *backend = session->running;
     bool login = session->command.code == COM_CONNECT;
-    backend->tainted = true;
+    bool prepare = session->command.prelude_prepares && session->command.prelude_due == 1;
+    backend->tainted = backend->tainted || !prepare;
     if (backend->guarded && !login && session->trx != backend) {
         session_log(session, LOG_LEVEL_INFO, "the follower refused the session's state (%u %.*s)",
                     err->code, (int)err->message.len, (const char *)err->message.data);
@@ -164,11 +185,10 @@ static enum step refused(struct session *session, const struct err_reply *err)
     uint16_t code = err->code;
     char sqlstate[6];
     memcpy(sqlstate, err->sqlstate, sizeof(sqlstate));
-    /* What is set there now is not known: start with a new connection next time. */
-    struct backend **place = backend == session->leader ? &session->leader : &session->reader;
-    *place = NULL;
-    session->running = NULL;
-    backend_close(backend, "it refused the session's state");
+    if (prepare) /* the statement is not valid any more; the connection, its transaction … are */
+        stream_consume(&backend->stream, packet_len);
+    else
+        give_up_connection(session, backend);
     enum step step = session_refuse(session, code, sqlstate, "%s", (const char *)text.data);
     buf_free(&text);
     return step;
@@ -212,7 +232,7 @@ static int take_answer(struct session *session)
     case RESULT_EVENT_ERR:
         if (err_parse(payload, &err))
             break;
-        refused(session, &err);
+        refused(session, &err, event.packet_len);
         return -1;
     default: backend_fail(backend, 2027, "HY000", "malformed answer to the set-up"); return -1;
     }
@@ -247,7 +267,7 @@ static enum step take_collation(struct session *session)
     stream_consume(&leader->stream, stream_len(&leader->stream));
     command->prelude_asks = false;
     session->running = command->asked_for;
-    session_enter(session, SESSION_PRELUDE);
+    session_enter(session, session->running ? SESSION_PRELUDE : SESSION_ROUTE);
     return STEP_MORE;
 }
 

@@ -256,8 +256,11 @@ static void forget_session_state(struct session *session)
     session_release(session, &session->reader);
     session->running = NULL;
     session->trx = NULL;
-    session->sticky = false;
+    session->sticky = 0;
+    session->holds = false;
+    session->trx_lost = false;
     session->was_reset = false;
+    session->status = SERVER_STATUS_AUTOCOMMIT;
     sessvars_reset(&session->vars);
     sessvars_set_schema(&session->vars, (struct span){0});
     statements_clear(&session->statements);

@@ -137,8 +137,10 @@ static enum step take_query(struct session *session)
 {
     struct command *command = &session->command;
     struct statement_class class;
-    if (command->streamed)
+    if (command->streamed) {
+        command->flags = CLASS_OPAQUE; /* nobody looked what it does */
         return to_leader(session);
+    }
     if (!judge(session, argument(session), &class))
         return session->state == SESSION_COMMAND ? STEP_MORE : STEP_WAIT;
     if (command->flags & CLASS_KILL && kill_from_text(session, argument(session)))
@@ -157,7 +159,8 @@ static enum step take_prepare(struct session *session)
     if (!judge(session, argument(session), &class))
         return session->state == SESSION_COMMAND ? STEP_MORE : STEP_WAIT;
     /* The statement is entered when the server has accepted it; until then it is the text that
-     * counts. */
+     * counts, and "the last one" is none: a pipelined EXECUTE must not run the one before. */
+    session->statements.last_prepared = 0;
     if (class.target != CLASS_READ)
         command->read = false;
     command->repeatable = true;
@@ -229,8 +232,8 @@ static void close_on(struct statement *statement, struct backend *backend)
         return;
     uint8_t packet[] = {5, 0, 0, 0, COM_STMT_CLOSE, 0, 0, 0, 0};
     store_u32(packet + PACKET_HEADER_BYTES + 1, on->remote_id);
-    if (stream_write_span(&backend->stream, span_of(packet, sizeof(packet))))
-        session_backend_failed(backend);
+    /* A broken connection is heard of from the loop, not in the middle of this command. */
+    (void)!stream_write_span(&backend->stream, span_of(packet, sizeof(packet)));
 }
 
 static enum step take_close(struct session *session)
@@ -407,9 +410,26 @@ static bool assemble(struct session *session)
     return true;
 }
 
+/* False: the client does not read what it has been sent. It gets no further command done until it
+ * does: answers of Causeway's own (PING, errors) would pile up without end. */
+static bool client_keeps_up(struct session *session)
+{
+    struct stream *client = &session->client;
+    if (stream_blocked(client)) {
+        if (!client->paused)
+            stream_pause(client);
+        return false;
+    }
+    if (client->paused && !session->client_ended)
+        stream_resume(client);
+    return true;
+}
+
 enum step step_command(struct session *session)
 {
     struct command *command = &session->command;
+    if (!client_keeps_up(session))
+        return STEP_WAIT;
     if (session->worker->draining && !session->trx && stream_len(&session->client) == 0) {
         session_close(session, "Causeway is shutting down");
         return STEP_WAIT;

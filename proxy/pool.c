@@ -92,10 +92,18 @@ struct backend *pool_take(struct worker *worker, unsigned slot, const struct ide
 bool pool_evict(struct worker *worker, unsigned slot)
 {
     struct list *idle = &worker->pool.idle[slot];
-    if (list_empty(idle))
-        return false;
-    drop_idle(list_object(idle->prev, struct backend, node), "its place was needed");
-    return true;
+    if (!list_empty(idle)) {
+        drop_idle(list_object(idle->prev, struct backend, node), "its place was needed");
+        return true;
+    }
+    list_for_each (node, &worker->pool.resetting) {
+        struct backend *backend = list_object(node, struct backend, node);
+        if (backend->slot != slot)
+            continue;
+        backend_close(backend, "its place was needed");
+        return true;
+    }
+    return false;
 }
 
 void pool_expire(struct worker *worker, uint64_t now_ms)

@@ -32,8 +32,8 @@ void pool_put(struct worker *worker, struct backend *backend);
 struct backend *pool_take(struct worker *worker, unsigned slot, const struct identity *identity,
                           bool guarded);
 
-/* Closes an idle connection to that server, whoever it belongs to, to make room. False: there is
- * none. */
+/* Closes an idle connection to that server (or one being reset), whoever it belongs to, to make
+ * room. False: there is none. */
 bool pool_evict(struct worker *worker, unsigned slot);
 
 /* Closes what lay idle for longer than idle_server_timeout. */

@@ -26,31 +26,29 @@ void session_note_status(struct session *session, struct backend *backend, uint1
 
 /* --- session state --- */
 
-static bool is_variable(const struct track_entry *entry, void *context)
+/* True when a comma separated list holds the name, or is "*". */
+static bool in_list(const char *list, struct span name)
 {
-    const struct span *name = context;
-    return entry->type == TRACK_SYSTEM_VARIABLE &&
-           (span_equal(*name, span_text("*")) || span_equal(entry->name, *name));
-}
-
-static bool is_schema(const struct track_entry *entry, void *context)
-{
-    (void)context;
-    return entry->type == TRACK_SCHEMA;
+    if (strcmp(list, "*") == 0)
+        return true;
+    while (*list) {
+        size_t len = strcspn(list, ",");
+        if (span_equal(span_of(list, len), name))
+            return true;
+        list += len + (list[len] == ',');
+    }
+    return false;
 }
 
 /* What a client with SESSION_TRACK would have got from the server itself: the variables of the
- * servers' own list, in its order, then the schema. */
-static int show_state(const struct session *session, struct span block, struct buf *out)
+ * servers' own list, and the schema. (Their order is a server's hash order, in neither case one to
+ * rely on.) */
+static bool client_may_see(const struct track_entry *entry, void *context)
 {
-    const char *list = session->worker->topology->tracked_variables;
-    while (*list) {
-        struct span name = span_of(list, strcspn(list, ","));
-        if (track_filter(out, block, is_variable, &name))
-            return -EPROTO;
-        list += name.len + (list[name.len] == ',');
-    }
-    return track_filter(out, block, is_schema, NULL);
+    const struct session *session = context;
+    if (entry->type == TRACK_SYSTEM_VARIABLE)
+        return in_list(session->worker->topology->tracked_variables, entry->name);
+    return entry->type == TRACK_SCHEMA;
 }
 
 static void note_gtid(struct session *session, struct span value)
@@ -112,7 +110,7 @@ int relay_note_ok(struct session *session, struct ok_reply *ok)
         if (note_state(session, ok->state, &gtid))
             return -EPROTO;
         if (session->capabilities & CLIENT_SESSION_TRACK &&
-            show_state(session, ok->state, &worker->tracked))
+            track_filter(&worker->tracked, ok->state, client_may_see, session))
             return -EPROTO;
     }
     session_note_status(session, session->running, ok->status);
@@ -183,8 +181,8 @@ static void note_collation(struct session *session)
 
 static void note_reset(struct session *session)
 {
-    session->sticky = 0;
-    session->holds = false;
+    session->sticky &= STICKY_ROLE | STICKY_UNKNOWN; /* a reset keeps the role (FACTS 10) */
+    session->holds = session->sticky != 0;
     session->was_reset = true;
     statements_clear(&session->statements);
     sessvars_reset(&session->vars);

@@ -175,7 +175,7 @@ void session_close(struct session *session, const char *why)
     struct worker *worker = session->worker;
     session_log(session, LOG_LEVEL_DEBUG, "closed in state %s: %s",
                 session_state_name(session->state), why);
-    if (session->state >= SESSION_SEND && session->running)
+    if (session->state > SESSION_SEND && session->running)
         worker->busy[session->running->slot]--;
     release_or_drop(session, &session->leader, why);
     release_or_drop(session, &session->reader, why);

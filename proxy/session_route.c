@@ -12,6 +12,10 @@
 static struct backend *fixed_connection(const struct session *session)
 {
     const struct command *command = &session->command;
+    /* A cursor is where it was opened, whatever transaction has begun since. */
+    if (command->previous && session->running &&
+        (command->code == COM_STMT_FETCH || command->code == COM_STMT_RESET))
+        return session->running;
     if (session->trx)
         return session->trx;
     if (command->previous && session->running)

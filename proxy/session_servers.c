@@ -135,11 +135,18 @@ static bool cannot_commit(const struct session *session)
 static void lost_in_flight(struct session *session, bool guarded, bool was_trx, unsigned slot)
 {
     struct command *command = &session->command;
-    if (command->begun) {
+    if (!guarded && (session->sticky || session->holds)) {
+        session_close(session, "its leader connection is gone, and with it what can't be replayed");
+    } else if (command->begun) {
+        session->trx_lost = session->trx_lost || was_trx;
+        if (!guarded) /* rows of the leader were seen, and its last word on them will not come */
+            requirement_saw_leader(&session->requirement);
         relay_cut_short(session);
+    } else if (guarded && command->code == COM_STMT_FETCH) {
+        session_refuse(session, 1421, "HY000", "the server of this cursor failed");
     } else if (was_trx && (guarded || cannot_commit(session))) {
         lose_transaction(session);
-    } else if (was_trx || session->sticky || session->holds) {
+    } else if (was_trx) {
         session_log(session, LOG_LEVEL_WARN,
                     "the leader failed while a statement was under way: outcome unknown; closing");
         session_close(session, "outcome unknown");
@@ -160,10 +167,10 @@ static void lost_before_send(struct session *session, const struct backend *back
 {
     bool servers_word =
         backend->error_code < 2000; /* an ERR of the server, not of the connection */
-    if (was_trx)
-        lose_transaction(session);
-    else if (!backend->guarded && (session->sticky || session->holds))
+    if (!backend->guarded && (session->sticky || session->holds))
         session_close(session, "its leader connection is gone, and with it what can't be replayed");
+    else if (was_trx)
+        lose_transaction(session);
     else if (servers_word && !backend->guarded)
         session_refuse(session, backend->error_code, backend->error_sqlstate, "%s",
                        backend->error_text);
@@ -173,7 +180,7 @@ static void lost_before_send(struct session *session, const struct backend *back
 
 static void lost_idle(struct session *session, bool guarded, bool was_trx)
 {
-    session->trx_lost = was_trx;
+    session->trx_lost = session->trx_lost || was_trx; /* until the client has heard of it */
     if (!guarded && (session->sticky || session->holds))
         session_close(session, "its leader connection is gone, and with it what can't be replayed");
 }
@@ -182,9 +189,13 @@ static void lost_idle(struct session *session, bool guarded, bool was_trx)
 static bool detach(struct session *session, struct backend *backend)
 {
     struct worker *worker = session->worker;
-    bool busy = session->running == backend && session->state > SESSION_COMMAND;
-    if (busy && session->state >= SESSION_SEND)
+    /* Before ATTACH `running` is where the last command ran: this one may wait for something else,
+     * and goes on waiting. */
+    bool busy = session->running == backend && session->state >= SESSION_ATTACH;
+    if (busy && session->state > SESSION_SEND)
         worker->busy[backend->slot]--;
+    if (session->command.asked_for == backend)
+        session->command.asked_for = NULL;
     if (session->leader == backend)
         session->leader = NULL;
     if (session->reader == backend) {

@@ -31,6 +31,8 @@ struct statement *statements_add(struct statements *statements, struct span sql,
 {
     struct statement *statement = slab_get(statements->slab);
     statement->id = statements->next_id++;
+    if (statements->next_id == STATEMENT_ID_LAST)
+        statements->next_id = 1;
     statement->target = class->target;
     statement->flags = class->flags;
     statement->digest = class->digest;
@@ -97,7 +99,7 @@ int statement_note_types(struct statement *statement, struct span packet)
     size_t flag_at = EXECUTE_NULLS_AT + nulls_len(statement);
     if (packet.len <= flag_at)
         return -EPROTO;
-    if (packet.data[flag_at] != 1)
+    if (packet.data[flag_at] == 0)
         return 0;
     size_t types_len = 2 * (size_t)statement->parameters;
     if (packet.len < flag_at + 1 + types_len)

@@ -23,6 +23,7 @@ struct requirement {
     int read_slot;            /* where the last read ran: a slot, or enum seen */
     uint32_t read_generation; /* incarnation of that server then */
     bool bound_fresh;
+    bool several_domains; /* the cluster is known to write in more than one */
 };
 
 void requirement_init(struct requirement *requirement);
@@ -35,7 +36,8 @@ int requirement_wrote(struct requirement *requirement, const struct gtid *gtid);
 /* A reply without a GTID showed leader state (a SELECT, an ERR, DML of no rows, a ROLLBACK). */
 void requirement_saw_leader(struct requirement *requirement);
 
-/* A follower has served a read: `moved` as requirement_is_move() said before it was sent. */
+/* A follower has served a read: `moved` as requirement_is_move() said before it was sent; false for
+ * a read that had to prove nothing (eventual), wherever it ran. */
 void requirement_read(struct requirement *requirement, int slot, uint32_t generation, bool moved);
 
 /* The connection of the last read is gone: whatever is read next is a move. */

@@ -22,14 +22,25 @@ static bool excluded(const struct route_request *request, const struct topology_
     return request->excluded_slots >> server->slot & 1;
 }
 
-static bool usable(const struct route_request *request, const struct topology_server *server)
+static bool may_serve(const struct route_request *request, const struct topology_server *server)
 {
     return server->role == ROLE_FOLLOWER && server->in_rotation && !excluded(request, server);
 }
 
+/* A follower of weight 0 is there for rules and hints alone. */
+static bool usable(const struct route_request *request, const struct topology_server *server)
+{
+    return server->weight > 0 && may_serve(request, server);
+}
+
+static bool leader_usable(const struct topology *topology, const struct route_request *request)
+{
+    return topology->leader >= 0 && !excluded(request, &topology->servers[topology->leader]);
+}
+
 static struct route to_leader(const struct topology *topology, const struct route_request *request)
 {
-    if (topology->leader >= 0 && !excluded(request, &topology->servers[topology->leader]))
+    if (leader_usable(topology, request))
         return route_to(topology->leader, false);
     return (struct route){.kind = ROUTE_WAIT_LEADER, .server = -1};
 }
@@ -39,9 +50,9 @@ static uint64_t cost(const struct route_request *request, const struct topology_
 {
     uint64_t load = 1;
     if (request->policy->balance == BALANCE_LEAST_BUSY)
-        load = request->busy[server->slot] + 1u;
+        load = (uint64_t)request->busy[server->slot] + 1;
     else if (request->policy->balance == BALANCE_LATENCY)
-        load = server->latency_us + 1u;
+        load = (uint64_t)server->latency_us + 1;
     return load * 1000000u / (server->weight ? server->weight : 1u);
 }
 
@@ -73,6 +84,11 @@ static void pick_offer(struct pick *pick, const struct route_request *request, i
     }
 }
 
+static struct route refuse_without_follower(void)
+{
+    return route_none("no follower is in rotation, and reads_without_followers = refuse");
+}
+
 /* Reads that promise nothing: the pinned follower, or any. */
 static struct route read_anywhere(const struct topology *topology,
                                   const struct route_request *request)
@@ -88,6 +104,9 @@ static struct route read_anywhere(const struct topology *topology,
     }
     if (pick.server >= 0)
         return route_to(pick.server, false);
+    if (request->policy->reads_without_followers == READS_WITHOUT_FOLLOWERS_REFUSE &&
+        leader_usable(topology, request))
+        return refuse_without_follower();
     return to_leader(topology, request);
 }
 
@@ -111,7 +130,9 @@ static void survey_follower(struct survey *survey, const struct positions *posit
         requirement_for(requirement, (int)server->slot, generation);
     uint32_t lag_ms = positions_lag_ms(positions, server->slot);
     survey->any_usable = true;
-    if (lag_ms == UINT32_MAX || lag_ms <= request->policy->causal_timeout_ms)
+    /* A move whose bound can't be fetched comes no nearer by waiting. */
+    if ((required || !request->bound_failed) &&
+        (lag_ms == UINT32_MAX || lag_ms <= request->policy->causal_timeout_ms))
         survey->worth_waiting = true;
     if (required && positions_covers(positions, server->slot, required)) {
         pick_offer(&survey->ready, request, index, server);
@@ -139,7 +160,7 @@ static struct route read_without_follower(const struct topology *topology,
 {
     if (!survey->any_usable) {
         if (request->policy->reads_without_followers == READS_WITHOUT_FOLLOWERS_REFUSE)
-            return route_none("no follower is in rotation, and reads_without_followers = refuse");
+            return refuse_without_follower();
         return to_leader(topology, request);
     }
     bool wait = request->policy->on_lag == ON_LAG_WAIT && !request->waited;
@@ -168,15 +189,24 @@ static struct route read_session(const struct topology *topology, const struct p
     return read_without_follower(topology, request, &survey);
 }
 
+/* A number for another pick of the same statement, which must not follow from the first one. */
+static uint32_t random_again(uint32_t random)
+{
+    random = (random ^ random >> 16) * 0x85ebca6bu;
+    random = (random ^ random >> 13) * 0xc2b2ae35u;
+    return random ^ random >> 16;
+}
+
 /* reads_on_leader = share: a session that has no follower yet may be given to the leader. */
 static bool leader_takes_share(const struct topology *topology, const struct route_request *request)
 {
-    if (request->policy->reads_on_leader != READS_ON_LEADER_SHARE || topology->leader < 0)
+    if (request->policy->reads_on_leader != READS_ON_LEADER_SHARE ||
+        !leader_usable(topology, request))
         return false;
     const struct topology_server *leader = &topology->servers[topology->leader];
     if (request->pin >= 0)
         return request->pin == (int)leader->slot;
-    struct pick pick = {.server = -1, .random = request->random};
+    struct pick pick = {.server = -1, .random = random_again(request->random)};
     pick_offer(&pick, request, topology->leader, leader);
     for (unsigned i = 0; i < topology->count; i++)
         if (usable(request, &topology->servers[i]))
@@ -191,7 +221,7 @@ static struct route forced(const struct topology *topology, const struct positio
     const struct topology_server *server = &topology->servers[request->forced];
     if (request->forced == topology->leader)
         return to_leader(topology, request);
-    if (!usable(request, server))
+    if (!may_serve(request, server))
         return route_none("the server that the rule or hint names is not in rotation");
     if (request->consistency == CONSISTENCY_EVENTUAL)
         return route_to(request->forced, false);

@@ -82,7 +82,7 @@ void sessvars_reset(struct sessvars *vars)
 {
     free_variables(vars);
     vars->collation_unknown = false;
-    vars->leader_only = false;
+    vars->leader_only = vars->unlogged;
 }
 
 /* Takes the variable out of the list; NULL when it is not there. */
@@ -164,14 +164,22 @@ static void note_client_charset(struct sessvars *vars, struct span name)
             vars->wide_charset = true;
 }
 
+/* One may be set back, but what was written without the log never reaches a follower. */
+static void note_leader_only(struct sessvars *vars, const struct track_entry *entry)
+{
+    if (!span_equal(entry->name, span_text("sql_log_bin"))) {
+        vars->leader_only = true;
+    } else if (!span_equal(entry->value, span_text("ON"))) {
+        vars->unlogged = true;
+        vars->leader_only = true;
+    }
+}
+
 static bool track_variable(struct sessvars *vars, const struct track_entry *entry)
 {
     switch (replay_of(entry->name)) {
     case IGNORE: return false;
-    case LEADER_ONLY:
-        vars->leader_only = !span_equal(entry->name, span_text("sql_log_bin")) ||
-                            !span_equal(entry->value, span_text("ON"));
-        return true;
+    case LEADER_ONLY: note_leader_only(vars, entry); return true;
     case REPLAY: break;
     }
     set_variable(vars, entry->name, entry->value);

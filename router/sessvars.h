@@ -22,6 +22,7 @@ struct sessvars {
                           half a character (LEX_WIDE_CHARSET) */
     bool leader_only;  /* a variable was set that a follower can't or must not share:
                           sql_log_bin = 0, timestamp, rand_seed … */
+    bool unlogged;     /* sql_log_bin was 0 once: a reset does not undo that */
 };
 
 void sessvars_init(struct sessvars *vars);

@@ -94,10 +94,15 @@ void address_host_text(const struct sockaddr *address, char *out, size_t size)
 
 /* --- binding --- */
 
-/* True when nobody answers on that unix socket: it was left behind. */
+/* True when nobody answers on that unix socket: it was left behind. Any other file refuses a
+ * connection as well, and must stay; and a socket whose queue is full must not keep us waiting. */
 static bool socket_is_stale(const struct sockaddr_storage *address, socklen_t address_len)
 {
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct stat file;
+    if (lstat(((const struct sockaddr_un *)address)->sun_path, &file) < 0 ||
+        !S_ISSOCK(file.st_mode))
+        return false;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return false;
     bool stale =

@@ -363,6 +363,7 @@ void result_take(struct result_parser *parser, const struct result_event *event,
                  const uint8_t *packet, uint16_t status)
 {
     assert(parser->payload_left == 0 && !parser->continued);
+    parser->last_seq = (uint8_t)(event->seq - parser->seq_shift);
     switch (event->kind) {
     case RESULT_EVENT_OK:
         parser->state = STATE_END;

@@ -68,7 +68,7 @@ struct result_parser {
     bool legacy_eof;
     bool eof_due;     /* the definitions are through, their EOF not yet reported */
     bool continued;   /* the last header said 0xffffff: the next packet goes on with that payload */
-    uint8_t last_seq; /* of the last packet that passed, as the server numbered it */
+    uint8_t last_seq; /* of the last packet passed or taken, as the server numbered it */
     uint32_t payload_left; /* of the packet that is passing */
     uint32_t definitions_left;
     uint32_t definitions_next; /* PREPARE: the columns, behind the parameters */

@@ -320,6 +320,20 @@ def test_simple_commands(cluster, proxy, capabilities):
     assert_same(cluster, proxy, capabilities, script)
 
 
+@pytest.mark.parametrize("sql", ["SELECT 1; SELECT 2", "SELECT 1; DROP TABLE IF EXISTS nothing_there"])
+def test_client_without_multi_statements(cluster, proxy, sql):
+    """The flag is what protects an application from injected statements: it must hold behind
+    Causeway too, for the same error, from the text and from a prepare."""
+    def script(client):
+        client.query(sql)
+        yield "refused"
+        client.query("SELECT 1;")
+        yield "a trailing semicolon is fine"
+
+    for capabilities in (CLIENTS["old"], CLIENTS["modern"]):
+        assert_same(cluster, proxy, capabilities & ~wire.MULTI_STATEMENTS, script)
+
+
 def test_statistics_looks_like_the_servers(proxy):
     with contextlib.closing(logged_in(proxy.port, wire.PLAIN)) as client:
         assert client.simple(wire.STATISTICS).startswith(b"Uptime: ")

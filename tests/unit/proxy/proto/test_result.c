@@ -511,6 +511,12 @@ START_TEST(rows_are_counted_for_each_result_set_and_the_last_number_is_the_serve
     ck_assert_uint_eq(parser.rows, 2);
     ck_assert_uint_eq(parser.seq_shift, 2);
     ck_assert_uint_eq(parser.last_seq, 8);
+
+    in.len = events.len = 0;
+    PUT(&in, 9, TERMINATOR_MORE);
+    run(&parser, buf_span(&in), SIZE_MAX, &events, &passed);
+    ck_assert_str_eq((const char *)events.data, "ok:11 ");
+    ck_assert_uint_eq(parser.last_seq, 9);
     buf_free(&in);
     buf_free(&events);
     buf_free(&passed);
