@@ -133,6 +133,9 @@ enum step step_prelude(struct session *session)
         return session_refuse(session, 1421, "HY000",
                               "The statement (%u) has no open cursor: its server connection is gone",
                               command->statement->id);
+    if (command->long_data_serial && command->long_data_serial != backend->serial)
+        return session_refuse(session, 1210, "HY000",
+                              "Parameters that were sent ahead are lost: their server failed");
     if (!in_step(session, backend)) {
         if (ask_collation(session))
             return STEP_WAIT;

@@ -204,6 +204,9 @@ void bound_review(struct bound *bound)
         give_up(bound, "the leader or the service account changed");
     identity_unref(bound->identity);
     bound->identity = identity;
+    /* Ahead of the first move, which should not pay for the connect. */
+    if (!bound->backend && topology->leader >= 0)
+        connect_leader(bound);
 }
 
 void bound_close(struct bound *bound)

@@ -50,6 +50,13 @@ static enum step to_leader(struct session *session)
 
 /* --- statements in text --- */
 
+/* The slot of the server with that name, or -1. */
+static int named_slot(const struct topology *topology, struct span name)
+{
+    int index = topology_by_name(topology, name);
+    return index < 0 ? -1 : (int)topology->servers[index].slot;
+}
+
 static void apply_rule(struct session *session, const struct rule *rule)
 {
     struct command *command = &session->command;
@@ -61,7 +68,7 @@ static void apply_rule(struct session *session, const struct rule *rule)
     else if (rule->to == RULE_FOLLOWERS)
         command->read = true;
     else if (rule->to == RULE_SERVER)
-        command->forced = topology_by_name(topology, span_text(rule->server));
+        command->forced = named_slot(topology, span_text(rule->server));
 }
 
 /* A hint beats a rule. False: the statement was refused. */
@@ -86,7 +93,7 @@ static bool apply_hint(struct session *session, const struct hint *hint)
         command->read = true;
     if (hint->to != HINT_SERVER)
         return true;
-    command->forced = topology_by_name(session->worker->topology, hint->server);
+    command->forced = named_slot(session->worker->topology, hint->server);
     if (command->forced >= 0)
         return true;
     session_refuse(
@@ -198,15 +205,14 @@ static enum step take_execute(struct session *session)
     command->flags = statement->flags;
     command->digest = statement->digest;
     command->previous = statement->target == CLASS_PREVIOUS;
-    command->read = statement->target == CLASS_READ && !statement->long_data &&
+    command->read = statement->target == CLASS_READ && !statement->long_data_serial &&
                     !command->streamed && command->code == COM_STMT_EXECUTE &&
                     !write_digests_has(session->worker->write_digests, statement->digest);
     command->repeatable = command->read;
     command->consistency = statement->consistency;
-    if (statement->forced_slot >= 0)
-        command->forced =
-            topology_by_slot(session->worker->topology, (unsigned)statement->forced_slot);
-    statement->long_data = false;
+    command->forced = statement->forced_slot;
+    command->long_data_serial = statement->long_data_serial;
+    statement->long_data_serial = 0;
     if (!command->read)
         command->to_leader = !command->previous;
     return go(session);
@@ -220,7 +226,8 @@ static enum step take_long_data(struct session *session)
     if (!statement) /* no reply, not even an error: the EXECUTE will get one */
         return session->command.streamed ? unknown_statement(session, "long data")
                                          : session_finish_command(session);
-    statement->long_data = true;
+    session->command.long_data_serial = statement->long_data_serial;
+    statement->long_data_serial = LONG_DATA_LOST; /* until it is sent */
     session->command.statement = statement;
     return to_leader(session);
 }
@@ -277,8 +284,8 @@ static enum step take_stmt_reset(struct session *session)
     struct statement *statement = find_statement(session);
     if (!statement)
         return unknown_statement(session, "mysqld_stmt_reset");
-    bool sent_ahead = statement->long_data;
-    statement->long_data = false;
+    bool sent_ahead = statement->long_data_serial != 0;
+    statement->long_data_serial = 0;
     session->command.statement = statement;
     if (sent_ahead)
         return to_leader(session);

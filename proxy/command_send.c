@@ -23,6 +23,8 @@ static void address_statement(struct session *session, struct buf *anew)
     uint8_t *packet = stream_data(&session->client);
     store_u32(packet + STATEMENT_ID_AT, on->remote_id);
     statement->last_serial = session->running->serial;
+    if (command->code == COM_STMT_SEND_LONG_DATA)
+        statement->long_data_serial = session->running->serial;
     if (command->code != COM_STMT_EXECUTE || command->streamed)
         return;
     statement_add_types(statement, on, span_of(packet, command->len), anew);

@@ -222,8 +222,7 @@ static enum outcome take_prepare_ok(struct relay *relay, const struct result_eve
     };
     struct statement *statement = statements_add(&session->statements, sql, &class);
     statement->consistency = command->consistency;
-    statement->forced_slot =
-        command->forced >= 0 ? (int)session->worker->topology->servers[command->forced].slot : -1;
+    statement->forced_slot = command->forced;
     statement->parameters = load_u16(payload + 7);
     statement_prepared(statement, relay->backend, load_u32(payload + 1));
     result_take(&session->parser, event, packet, 0);

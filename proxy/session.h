@@ -69,7 +69,7 @@ struct command {
     bool state_changed; /* the reply reported a change of session state … */
     bool named_change;  /* … and named a variable or schema */
     int8_t consistency;
-    int forced; /* server index that a rule or hint names, or -1 */
+    int forced; /* slot of the server that a rule or hint names, or -1: indexes change while it waits */
     int target; /* server index that was chosen */
     uint64_t excluded_slots;
     size_t len;        /* its bytes at the front of the client's stream */
@@ -78,6 +78,7 @@ struct command {
     uint32_t flags;    /* enum class_flags */
     uint64_t digest;
     struct statement *statement;
+    uint64_t long_data_serial; /* of its statement: see struct statement */
     uint32_t read_generation;
     unsigned prelude_due;       /* replies to the prelude still to come */
     bool prelude_prepares;      /* the last of them answers COM_STMT_PREPARE */

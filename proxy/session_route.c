@@ -6,7 +6,7 @@
 #include "proxy/worker.h"
 #include "router/select.h"
 
-#include <assert.h>
+#include <strings.h>
 
 /* The connection that must run the command, whatever the router would say; NULL: free to choose. */
 static struct backend *fixed_connection(const struct session *session)
@@ -23,12 +23,25 @@ static struct backend *fixed_connection(const struct session *session)
     return NULL;
 }
 
+/* Unqualified names then mean tables that describe one server (PROCESSLIST, user …), which the
+ * classifier, knowing no schema, takes for any other. */
+static bool in_server_schema(const struct session *session)
+{
+    static const char *const names[] = {"mysql", "sys", "performance_schema", "information_schema"};
+    const char *schema = session->vars.schema;
+    for (size_t i = 0; schema && i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcasecmp(schema, names[i]) == 0)
+            return true;
+    return false;
+}
+
 /* What keeps a session on its leader. */
 static bool leader_only(const struct session *session)
 {
     const struct command *command = &session->command;
     return command->to_leader || !command->read || session->sticky || session->vars.leader_only ||
-           session->too_many_domains || !(session->status & SERVER_STATUS_AUTOCOMMIT);
+           session->too_many_domains || !(session->status & SERVER_STATUS_AUTOCOMMIT) ||
+           in_server_schema(session);
 }
 
 static enum consistency consistency_of(const struct session *session)
@@ -50,13 +63,22 @@ static struct route route_login(struct session *session, struct route_request *r
     return route_decide(topology, worker->shared->positions, request);
 }
 
+/* Index of the server that a rule or hint names, -1: none, or one that is gone. */
+static int forced_server(const struct session *session)
+{
+    const struct command *command = &session->command;
+    if (command->forced < 0 || (leader_only(session) && command->to_leader))
+        return -1;
+    return topology_by_slot(session->worker->topology, (unsigned)command->forced);
+}
+
 static struct route decide(struct session *session)
 {
     struct worker *worker = session->worker;
     struct command *command = &session->command;
     struct route_request request = {
         .read = !leader_only(session),
-        .forced = leader_only(session) && command->to_leader ? -1 : command->forced,
+        .forced = forced_server(session),
         .consistency = consistency_of(session),
         .policy = &worker->config->policy,
         .requirement = &session->requirement,
@@ -138,6 +160,7 @@ enum step step_route(struct session *session)
         /* Say that somebody waits, then look once more: a rise in between wakes nobody otherwise.
          */
         atomic_store(&worker->watching, true);
+        atomic_thread_fence(memory_order_seq_cst); /* pairs with worker_send_confirmed */
         route = decide(session);
     }
     switch (route.kind) {

@@ -96,6 +96,8 @@ enum step step_attach(struct session *session)
 /* The session is told that its transaction is gone: the error on which applications try again. */
 static enum step lose_transaction(struct session *session)
 {
+    /* Without a reply this command can't say it: the next one does. */
+    session->trx_lost = session->command.code == COM_STMT_SEND_LONG_DATA;
     session->status &= (uint16_t) ~(SERVER_STATUS_IN_TRANS | SERVER_STATUS_IN_TRANS_READONLY);
     return session_refuse(session, 1213, "40001",
                           "the server of this transaction failed; the transaction was rolled "
@@ -312,8 +314,8 @@ void session_review(struct session *session)
     int leader_slot = topology->leader < 0 ? -1 : (int)topology->servers[topology->leader].slot;
     struct backend *leader = session->leader;
     struct backend *reader = session->reader;
-    if (leader && leader_slot >= 0 && (int)leader->slot != leader_slot &&
-        leader->state == BACKEND_READY)
+    /* One that is still being opened too: its command must not reach a server that led before. */
+    if (leader && leader_slot >= 0 && (int)leader->slot != leader_slot)
         backend_fail(leader, 2013, "08S01", "another server leads now");
     if (session->state == SESSION_CLOSED || !reader || session->reader != reader)
         return;

@@ -144,6 +144,9 @@ enum step session_refuse(struct session *session, uint16_t code, const char *sql
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
     session_log(session, LOG_LEVEL_INFO, "refused with %u: %s", code, text);
+    /* It has no reply: the EXECUTE will find that its parameters were lost. */
+    if (session->command.code == COM_STMT_SEND_LONG_DATA && !session->command.streamed)
+        return session_finish_command(session);
     struct buf out = {0};
     bool login = session->command.code == COM_CONNECT;
     err_build(&out, login ? client_auth_seq(session) : 1, code, sqlstate, span_text(text));

@@ -245,12 +245,15 @@ static void init_lists(struct worker *worker)
     list_init(&worker->causal_waiters);
     list_init(&worker->leader_waiters);
     list_init(&worker->account_waiters);
+    list_init(&worker->errands);
 }
 
 static void free_worker(struct worker *worker)
 {
     bound_close(&worker->bound);
     pool_close(worker);
+    while (!list_empty(&worker->errands))
+        backend_close(list_object(worker->errands.next, struct backend, node), "the worker ends");
     reap(worker);
     mailbox_close(&worker->mailbox);
     ev_loop_destroy(worker->loop);

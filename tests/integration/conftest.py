@@ -37,6 +37,10 @@ def shared_cluster_fixture():
     cluster = None
     try:
         cluster = Cluster(folder)
+        cluster.leader.sql(
+            "CREATE USER 'almighty'@'%' IDENTIFIED BY 'almighty-demo';"
+            "GRANT ALL PRIVILEGES ON *.* TO 'almighty'@'%' WITH GRANT OPTION"
+        )
         yield cluster
     finally:
         if cluster is not None:
@@ -117,15 +121,9 @@ def table_fixture(cluster):
 
 
 @pytest.fixture(name="admin")
-def admin_fixture(cluster):
-    """Settings for an account that may do everything, as app and password as any other."""
-    cluster.leader.sql(
-        "CREATE OR REPLACE USER 'almighty'@'%' IDENTIFIED BY 'almighty-demo';"
-        "GRANT ALL PRIVILEGES ON *.* TO 'almighty'@'%' WITH GRANT OPTION"
-    )
-    cluster.caught_up()
-    yield {"user": "almighty", "password": "almighty-demo"}
-    cluster.leader.sql("DROP USER 'almighty'@'%'")
+def admin_fixture():
+    """Login of an account that may do everything, whom read_only does not stop."""
+    return {"user": "almighty", "password": "almighty-demo"}
 
 
 @pytest.hookimpl(hookwrapper=True)
