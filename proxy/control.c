@@ -187,6 +187,7 @@ static void on_hangup(struct ev_loop *loop, struct ev_signal *watcher, int event
 static void on_terminate(struct ev_loop *loop, struct ev_signal *watcher, int events)
 {
     (void)events;
+    ((struct control *)watcher->data)->stopping = true;
     log_info("signal %d: no new clients; open transactions have %u ms to finish", watcher->signum,
              ((struct control *)watcher->data)->config->drain_ms);
     ev_break(loop, EVBREAK_ALL);
@@ -308,6 +309,11 @@ static void stop_all(struct control *control)
         worker_send_drain(control->workers[i]);
     for (unsigned i = 0; i < control->worker_count; i++)
         worker_join(control->workers[i]);
+    /* Their threads are over: mail that is still on its way visits nobody any more. */
+    unsigned count = control->worker_count;
+    control->worker_count = 0;
+    for (unsigned i = 0; i < count; i++)
+        worker_free(control->workers[i]);
     free(control->workers);
     admin_stop(control->admin);
     cluster_stop(control->cluster);
@@ -333,6 +339,8 @@ static int serve(struct control *control)
                                   .collect = control_collect};
     start_cluster(control);
     wait_for_cluster(control);
+    if (control->stopping)
+        return 0;
     if (start_workers(control))
         return 1;
     int error = admin_start(&control->admin, control->loop, control->config, &source);

@@ -18,6 +18,7 @@ struct control {
     struct admin *admin;
     struct worker **workers;
     unsigned worker_count;
+    bool stopping; /* a signal asked for it */
 };
 
 /* As struct admin_source wants them; `context` is the struct control. */

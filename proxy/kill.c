@@ -111,7 +111,8 @@ static void visit_target(struct worker *worker, void *context)
 {
     struct kill *kill = context;
     kill->outcome = carry_out(worker, kill);
-    worker->requests.visit(worker->requests.context, kill->origin_worker, answer, kill);
+    if (!worker->requests.visit(worker->requests.context, kill->origin_worker, answer, kill))
+        free(kill); /* Causeway stops */
 }
 
 bool kill_by_id(struct session *session, uint32_t id, bool query_only)

@@ -248,7 +248,7 @@ static void init_lists(struct worker *worker)
     list_init(&worker->errands);
 }
 
-static void free_worker(struct worker *worker)
+void worker_free(struct worker *worker)
 {
     bound_close(&worker->bound);
     pool_close(worker);
@@ -303,7 +303,7 @@ struct worker *worker_start(unsigned index, struct shared *shared,
     if (pthread_create(&worker->thread, NULL, run, worker) != 0) {
         for (unsigned i = 0; i < fd_count; i++)
             listener_stop(&worker->listeners[i]);
-        free_worker(worker);
+        worker_free(worker);
         return NULL;
     }
     return worker;
@@ -312,7 +312,6 @@ struct worker *worker_start(unsigned index, struct shared *shared,
 void worker_join(struct worker *worker)
 {
     pthread_join(worker->thread, NULL);
-    free_worker(worker);
 }
 
 uint32_t worker_random(struct worker *worker)

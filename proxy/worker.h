@@ -93,8 +93,10 @@ struct worker *worker_start(unsigned index, struct shared *shared,
                             const struct worker_requests *requests, struct config *config,
                             struct topology *topology, struct accounts *accounts, const int *fds,
                             unsigned fd_count);
-/* Waits until the loop has ended (after a drain), then frees the worker. */
+/* Waits until the loop has ended (after a drain). */
 void worker_join(struct worker *worker);
+/* Frees it. All workers are joined before the first is freed: they send mail to each other. */
+void worker_free(struct worker *worker);
 
 /* Mail to a worker; any thread. The worker takes over the reference. */
 void worker_send_config(struct worker *worker, struct config *config);

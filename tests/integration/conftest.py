@@ -36,10 +36,12 @@ def shared_cluster_fixture():
     folder = scratch("cluster")
     cluster = None
     try:
-        cluster = Cluster(folder)
+        # Tests make functions that write; the option lets them be made without SUPER games.
+        cluster = Cluster(folder, options=["log_bin_trust_function_creators=1"])
         cluster.leader.sql(
             "CREATE USER 'almighty'@'%' IDENTIFIED BY 'almighty-demo';"
-            "GRANT ALL PRIVILEGES ON *.* TO 'almighty'@'%' WITH GRANT OPTION"
+            "GRANT ALL PRIVILEGES ON *.* TO 'almighty'@'%' WITH GRANT OPTION;"
+            "CREATE DATABASE lab; GRANT ALL PRIVILEGES ON lab.* TO 'app'@'%'"
         )
         yield cluster
     finally:

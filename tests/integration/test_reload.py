@@ -95,7 +95,7 @@ def test_server_removed_and_added(own):
         ("[proxi]\nlisten = 127.0.0.1:1\n", ["proxi", "proxy"]),
         ("[routing]\nconsistensy = session\n", ["consistensy", "consistency"]),
         ("", []),
-        ("[rule:bad]\nmatch = (unclosed\nto = leader\n", ["bad", "match"]),
+        ("[rule:bad]\nmatch = (unclosed\nto = leader\n", ["bad", "pattern"]),
     ],
 )
 def test_broken_file_changes_nothing(own, text, words):

@@ -2,6 +2,8 @@
 and hints override; a read-only transaction stays on one follower."""
 
 import contextlib
+import threading
+import time
 
 import pymysql
 import pytest
@@ -14,7 +16,7 @@ SETTINGS = {
     "rule:refused": {"match": r"\bforbidden_table\b", "to": "refuse"},
     "rule:leader": {"match": r"/\*\s*on the leader\s*\*/", "to": "leader"},
     "rule:named": {"match": r"/\*\s*on db3\s*\*/", "to": "server:db3"},
-    "rule:schema": {"match": r"this_server", "schema": "information_schema", "to": "leader"},
+    "rule:schema": {"match": r"this_server", "schema": "lab", "to": "leader"},
 }
 
 
@@ -209,7 +211,7 @@ def test_rule_names_a_server(proxy):
 
 
 def test_rule_with_a_schema(proxy):
-    with contextlib.closing(proxy.connect(database="information_schema")) as connection:
+    with contextlib.closing(proxy.connect(database="lab")) as connection:
         assert answered_by(connection) == "db1"
         rows(connection, "USE demo")
         assert answered_by(connection) in FOLLOWERS
@@ -290,7 +292,6 @@ def test_session_state_is_the_same_everywhere(client):
     """Variables, schema, character set and user variables set once hold on the follower too."""
     rows(client, "SET SESSION sql_mode = 'ANSI_QUOTES', time_zone = '+05:30', group_concat_max_len = 7")
     rows(client, "SET @mine = 'kept'")
-    rows(client, "USE information_schema")
     assert value(client, 'SELECT name FROM "demo"."this_server"') in FOLLOWERS
     found = rows(
         client,
@@ -298,8 +299,10 @@ def test_session_state_is_the_same_everywhere(client):
         " DATE_FORMAT(FROM_UNIXTIME(0), '%H:%i') FROM demo.seq_1_to_50",
     )[0]
     assert found[0] in FOLLOWERS
-    assert found[1:] == ("information_schema", "1,2,3,4", "05:30")
+    assert found[1:] == ("demo", "1,2,3,4", "05:30")
     assert value(client, "SELECT @mine") == "kept"
+    rows(client, "USE lab")
+    assert value(client, "SELECT DATABASE() FROM demo.this_server") == "lab"
     rows(client, "USE demo")
     rows(client, "SET NAMES latin1")
     assert rows(client, "SELECT name, CHARSET('x') FROM this_server")[0][1] == "latin1"
@@ -349,18 +352,42 @@ def test_get_lock_is_held_on_one_server(client, proxy):
         assert value(other, "SELECT GET_LOCK('held', 0)") == 1
 
 
-def test_kill_query_of_a_session_by_its_own_id(client, proxy, table):
-    """The id that the client sees is the one that KILL understands."""
-    seen = value(client, "SELECT CONNECTION_ID()")
+def test_kill_of_a_session(client, proxy):
+    """By the id of its greeting, from another session of the account."""
     with contextlib.closing(proxy.connect()) as other:
-        rows(other, f"KILL CONNECTION {seen}")
+        rows(other, f"KILL CONNECTION {client.thread_id()}")
+
     def gone():
         try:
-            rows(client, f"INSERT INTO {table} VALUES (FLOOR(RAND() * 1000000), 'x')")
+            return not rows(client, "SELECT 1")
         except pymysql.MySQLError:
             return True
-        return False
+
     wait_until(gone, "the killed session's end")
+
+
+@pytest.mark.parametrize("sql", ["SELECT SLEEP(30)", "SELECT name, SLEEP(30) FROM demo.this_server",
+                                 "SELECT SLEEP(30) FOR UPDATE"])
+def test_kill_query_of_a_session(client, proxy, sql):
+    """The running statement ends with 1317, wherever it ran; the session goes on."""
+    answers = []
+
+    def run():
+        try:
+            answers.append(rows(client, sql))
+        except pymysql.MySQLError as error:
+            answers.append(error.args[0])
+
+    thread = threading.Thread(target=run)
+    started = time.monotonic()
+    thread.start()
+    with contextlib.closing(proxy.connect()) as other:
+        wait_until(lambda: rows(other, f"KILL QUERY {client.thread_id()}") == () and not thread.is_alive()
+                   or answers, "the statement's end", 15, 0.1)
+    thread.join(35)
+    assert time.monotonic() - started < 20
+    assert answers in ([1317], [((1,),)], [(("db2", 1),)], [(("db3", 1),)]), answers
+    assert value(client, "SELECT 5") == 5
 
 
 def test_routing_counters_grow_where_the_statements_ran(proxy, cluster, table):
