@@ -187,6 +187,15 @@ bool positions_covers(const struct positions *positions, unsigned slot,
 
 /* A sequence and the server that wrote it. While the writer is between its stores the server can't
  * be told; 0 after so many tries. */
+unsigned positions_domain_count(const struct positions *positions)
+{
+    unsigned count = 0;
+    while (count < GTID_DOMAINS_MAX &&
+           atomic_load_explicit(&positions->domains[count], memory_order_acquire) != 0)
+        count++;
+    return count;
+}
+
 static struct gtid cell_read(const struct cell *cell, uint32_t domain)
 {
     struct gtid gtid = {.domain = domain};

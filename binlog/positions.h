@@ -39,6 +39,8 @@ uint32_t positions_generation(const struct positions *positions, unsigned slot);
  * change while looking. An empty vector is always covered. */
 bool positions_covers(const struct positions *positions, unsigned slot,
                       const struct gtid_vector *required);
+/* How many domains the cluster writes in, as far as any server has confirmed one. */
+unsigned positions_domain_count(const struct positions *positions);
 void positions_read(const struct positions *positions, unsigned slot, struct gtid_vector *out);
 
 #endif

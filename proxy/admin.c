@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { SOCKET_MODE = 0600, ERROR_TOO_MANY = 1040 };
@@ -99,7 +100,11 @@ void admin_stop(struct admin *admin)
 {
     if (!admin)
         return;
+    const char *address = admin->config->console;
+    bool listens = admin->listener.loop != NULL;
     listener_stop(&admin->listener);
+    if (listens && strncmp(address, "unix:", 5) == 0)
+        unlink(address + 5);
     list_for_each_safe (node, &admin->clients) {
         admin_client_close(list_object(node, struct admin_client, node), "the console ends");
     }

@@ -130,9 +130,10 @@ enum step step_prelude(struct session *session)
     command->prelude_due = 0;
     command->prelude_asks = false;
     if (command->code == COM_STMT_FETCH && !statement_on(command->statement, backend))
-        return session_refuse(session, 1421, "HY000",
-                              "The statement (%u) has no open cursor: its server connection is gone",
-                              command->statement->id);
+        return session_refuse(
+            session, 1421, "HY000",
+            "The statement (%u) has no open cursor: its server connection is gone",
+            command->statement->id);
     if (command->long_data_serial && command->long_data_serial != backend->serial)
         return session_refuse(session, 1210, "HY000",
                               "Parameters that were sent ahead are lost: their server failed");
@@ -143,8 +144,8 @@ enum step step_prelude(struct session *session)
     }
     if (command->prelude_due > 0) {
         open_answer(session);
-        /* Only what does no harm may follow a set-up that might fail. A login has nothing to follow:
-         * it ends with these answers. */
+        /* Only what does no harm may follow a set-up that might fail. A login has nothing to
+         * follow: it ends with these answers. */
         if (!backend->guarded || !command->repeatable || command->prelude_prepares ||
             command->code == COM_CONNECT)
             return wait_for_answers(session, backend, out);

@@ -145,7 +145,14 @@ static enum step take_query(struct session *session)
     struct command *command = &session->command;
     struct statement_class class;
     if (command->streamed) {
-        command->flags = CLASS_OPAQUE; /* nobody looked what it does */
+        /* Rules see its beginning; what all of it does nobody looks at, so it runs on the leader.
+         */
+        struct hint none = {0};
+        command->flags = CLASS_OPAQUE;
+        if (!apply_policy(session, argument(session), &none))
+            return STEP_WAIT;
+        command->read = false;
+        command->forced = -1;
         return to_leader(session);
     }
     if (!judge(session, argument(session), &class))

@@ -64,9 +64,8 @@ static void kill_on_server(struct worker *worker, const struct session *target)
         running ? worker_server(worker, (int)running->slot) : NULL;
     if (!server || target->state < SESSION_SEND)
         return;
-    struct backend *errand =
-        backend_open(worker, server, target->identity, running->guarded, &errand_events,
-                     (void *)(uintptr_t)running->thread_id);
+    struct backend *errand = backend_open(worker, server, target->identity, running->guarded,
+                                          &errand_events, (void *)(uintptr_t)running->thread_id);
     if (errand)
         list_append(&worker->errands, &errand->node);
 }

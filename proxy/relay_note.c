@@ -56,7 +56,8 @@ static void note_gtid(struct session *session, struct span value)
     struct gtid gtid;
     if (session->running->guarded || gtid_parse(value, &gtid))
         return;
-    if (requirement_wrote(&session->requirement, &gtid) && !session->too_many_domains) {
+    bool one_domain = positions_domain_count(session->worker->shared->positions) <= 1;
+    if (requirement_wrote(&session->requirement, &gtid, one_domain) && !session->too_many_domains) {
         session_log(session, LOG_LEVEL_WARN,
                     "more than %d GTID domains in one session: it stays on the leader",
                     GTID_DOMAINS_MAX);

@@ -69,7 +69,8 @@ struct command {
     bool state_changed; /* the reply reported a change of session state … */
     bool named_change;  /* … and named a variable or schema */
     int8_t consistency;
-    int forced; /* slot of the server that a rule or hint names, or -1: indexes change while it waits */
+    int forced; /* slot of the server that a rule or hint names, or -1: indexes change while it
+                   waits */
     int target; /* server index that was chosen */
     uint64_t excluded_slots;
     size_t len;        /* its bytes at the front of the client's stream */

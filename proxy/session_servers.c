@@ -115,7 +115,7 @@ static void run_elsewhere(struct session *session, unsigned slot)
 static bool cannot_commit(const struct session *session)
 {
     static const char *const words[] = {"select",  "insert",    "update", "delete",
-                                        "replace", "savepoint", "with",   "set"};
+                                        "replace", "savepoint", "with"};
     const struct command *command = &session->command;
     struct span sql = {0};
     if (command->statement)

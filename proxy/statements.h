@@ -31,9 +31,9 @@ struct statement {
     uint16_t parameters;
     uint64_t long_data_serial; /* connection that got parameters sent ahead: it must run there;
                                   0: none, LONG_DATA_LOST: not all of them arrived */
-    uint64_t last_serial;   /* connection that ran it last: cursor, reset */
-    uint32_t types_version; /* raised when the client sends parameter types */
-    struct buf types;       /* two bytes a parameter, as last sent */
+    uint64_t last_serial;      /* connection that ran it last: cursor, reset */
+    uint32_t types_version;    /* raised when the client sends parameter types */
+    struct buf types;          /* two bytes a parameter, as last sent */
 };
 
 struct statements {
@@ -45,7 +45,7 @@ struct statements {
 };
 
 #define STATEMENT_ID_LAST 0xffffffffu
-#define LONG_DATA_LOST UINT64_MAX
+#define LONG_DATA_LOST    UINT64_MAX
 
 void statements_init(struct statements *statements, struct slab *slab);
 void statements_clear(struct statements *statements);

@@ -11,12 +11,12 @@ void requirement_init(struct requirement *requirement)
     requirement->several_domains = false;
 }
 
-int requirement_wrote(struct requirement *requirement, const struct gtid *gtid)
+int requirement_wrote(struct requirement *requirement, const struct gtid *gtid, bool one_domain)
 {
     int error = gtid_vector_raise(&requirement->vector, gtid);
     if (error)
         return error;
-    if (requirement->vector.count > 1)
+    if (!one_domain || requirement->vector.count > 1)
         requirement->several_domains = true;
     if (requirement->several_domains) {
         /* Its reply may have shown what another domain holds, and no bound is known for that. */

@@ -28,10 +28,10 @@ struct requirement {
 
 void requirement_init(struct requirement *requirement);
 
-/* A reply of the leader carried a GTID: it bounds what the session saw so far, as long as the
- * cluster writes in one domain (then no bound has to be fetched for the next move). -E2BIG: too
- * many domains, the session can only read on the leader. */
-int requirement_wrote(struct requirement *requirement, const struct gtid *gtid);
+/* A reply of the leader carried a GTID. Where the cluster writes in one domain it bounds what the
+ * session saw so far (then no bound has to be fetched for the next move). -E2BIG: too many domains,
+ * the session can only read on the leader. */
+int requirement_wrote(struct requirement *requirement, const struct gtid *gtid, bool one_domain);
 
 /* A reply without a GTID showed leader state (a SELECT, an ERR, DML of no rows, a ROLLBACK). */
 void requirement_saw_leader(struct requirement *requirement);

@@ -37,7 +37,7 @@ struct cluster_events {
     /* A new snapshot, when anything a router looks at changed. The callee owns the reference. */
     void (*topology)(struct topology *topology, void *context);
     /* New accounts; the callee owns the reference. Also called, with an unchanged snapshot, as the
-     * answer to cluster_reread_accounts when the servers could not be read or it came too soon. */
+     * answer to cluster_reread_accounts when the servers could not be read. */
     void (*accounts)(struct accounts *accounts, void *context);
     /* The positions board rose, or a column was emptied: once per batch. */
     void (*confirmed)(void *context);
@@ -53,7 +53,8 @@ struct cluster *cluster_start(struct ev_loop *loop, struct positions *positions,
                               const struct cluster_events *events);
 /* Servers that stay (same name and address) keep their slot, connections and positions. */
 void cluster_reconfigure(struct cluster *cluster, const struct cluster_settings *settings);
-/* Asks for the accounts again; at most one reread a second reaches the servers. */
+/* Asks for the accounts again; at most one reread a second reaches the servers, what comes sooner
+ * waits for the next. */
 void cluster_reread_accounts(struct cluster *cluster);
 /* Takes a server out of rotation for reads, or back. -ENOENT. */
 int cluster_drain(struct cluster *cluster, const char *name, bool drained);

@@ -50,8 +50,17 @@ static void on_read(struct accounts *accounts, const char *error, void *context)
         cluster->answer_now = true;
 }
 
+static void on_reread_due(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+    (void)loop;
+    (void)events;
+    cluster_reread_accounts(timer->data);
+}
+
 void cluster_accounts_start(struct cluster *cluster)
 {
+    ev_timer_init(&cluster->reread_due, on_reread_due, 0., 0.);
+    cluster->reread_due.data = cluster;
     cluster->reader = accounts_reader_new(cluster->loop, on_read, cluster);
 }
 
@@ -99,9 +108,18 @@ void cluster_reread_accounts(struct cluster *cluster)
         cluster->reread_wanted = true;
         return;
     }
-    if (server == NULL ||
-        (cluster->reread_ms != 0 && now_ms - cluster->reread_ms < REREAD_INTERVAL_MS)) {
+    if (server == NULL) {
         cluster->answer_now = true;
+        return;
+    }
+    uint64_t since_ms = cluster->reread_ms ? now_ms - cluster->reread_ms : REREAD_INTERVAL_MS;
+    if (since_ms < REREAD_INTERVAL_MS) {
+        /* Too soon: whoever asks waits, for an account made a moment ago is there to be found. */
+        if (!ev_is_active(&cluster->reread_due)) {
+            double wait_s = (double)(REREAD_INTERVAL_MS - since_ms) / 1000.;
+            ev_timer_set(&cluster->reread_due, wait_s, 0.);
+            ev_timer_start(cluster->loop, &cluster->reread_due);
+        }
         return;
     }
     cluster->reread_ms = now_ms;
@@ -119,6 +137,7 @@ void cluster_accounts_flush(struct cluster *cluster)
 
 void cluster_accounts_stop(struct cluster *cluster)
 {
+    ev_timer_stop(cluster->loop, &cluster->reread_due);
     accounts_reader_free(cluster->reader);
     accounts_unref(cluster->accounts);
 }

@@ -68,9 +68,10 @@ struct cluster {
     struct accounts_reader *reader;
     struct accounts *accounts; /* the last that were read, NULL before */
     uint64_t accounts_generation;
-    uint64_t reread_ms; /* when the last forced reread went out */
-    bool reread_wanted; /* an answer is owed for the run under way */
-    bool answer_now;    /* an answer is owed with what there is */
+    uint64_t reread_ms;         /* when the last forced reread went out */
+    struct ev_timer reread_due; /* the next one, asked for too soon */
+    bool reread_wanted;         /* an answer is owed for the run under way */
+    bool answer_now;            /* an answer is owed with what there is */
     char accounts_error_logged[256];
 };
 

@@ -16,7 +16,7 @@ static int wrote(struct requirement *requirement, const char *text)
 {
     struct gtid gtid;
     ck_assert_int_eq(gtid_parse(span_text(text), &gtid), 0);
-    return requirement_wrote(requirement, &gtid);
+    return requirement_wrote(requirement, &gtid, true);
 }
 
 static void bound(struct requirement *requirement, const char *text)

@@ -211,7 +211,7 @@ START_TEST(a_wanted_length_fits_in_one_piece)
 {
     struct bench *bench = bench_open();
     size_t want = wants[_i].want;
-    uint8_t *bytes = pattern(wants[_i].consumed + want);
+    uint8_t *bytes = pattern(wants[_i].first + wants[_i].consumed + want);
     bench->receives = false;
     if (wants[_i].first) {
         ck_assert_int_eq(write(bench->peer, bytes, wants[_i].first), wants[_i].first);
