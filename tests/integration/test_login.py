@@ -212,9 +212,15 @@ def test_default_role_is_the_servers_business(proxy, cluster, account):
         "GRANT reader TO 'with_role'@'%'; SET DEFAULT ROLE reader FOR 'with_role'@'%'"
     )
     cluster.caught_up()
-    with contextlib.closing(proxy.connect(user="with_role", password="pw")) as connection:
-        assert value(connection, "SELECT CURRENT_ROLE()") == "reader"
-        assert value(connection, "SELECT COUNT(*) FROM mysql.help_topic") is not None
+
+    def both_servers_know():
+        with contextlib.closing(proxy.connect(user="with_role", password="pw")) as connection:
+            return (value(connection, "SELECT CURRENT_ROLE()") == "reader"
+                    and value(connection, "SELECT CURRENT_ROLE() FOR UPDATE") == "reader"
+                    and value(connection, "SELECT COUNT(*) FROM mysql.help_topic") is not None)
+
+    # Pooled connections from before go when the accounts are read again, a probe later.
+    wait_until(both_servers_know, "the default role on leader and follower", 5, 0.1)
     cluster.leader.sql("DROP ROLE reader")
 
 

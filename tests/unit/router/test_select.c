@@ -430,6 +430,13 @@ static const struct {
     {"share, random, weighted", BALANCE_RANDOM, SHARE, {2, 1, 1}, {0}, {0}, {50, 25, 25}},
     {"share, equals", BALANCE_LEAST_BUSY, SHARE | EVENTUAL, {1, 1, 1}, {0}, {0}, {33, 33, 33}},
     {"share, a busy leader", BALANCE_LEAST_BUSY, SHARE, {1, 1, 1}, {3, 1, 2}, {0}, {0, 100, 0}},
+    {"share, an idle leader of weight 0",
+     BALANCE_LEAST_BUSY,
+     SHARE,
+     {0, 1, 1},
+     {0, 1, 2},
+     {0},
+     {0, 100, 0}},
     {"share, a leader of weight 0", BALANCE_RANDOM, SHARE, {0, 1, 1}, {0}, {0}, {0, 50, 50}},
 };
 
