@@ -57,18 +57,29 @@ static int named_slot(const struct topology *topology, struct span name)
     return index < 0 ? -1 : (int)topology->servers[index].slot;
 }
 
+/* Sends the statement to followers, or to one server. What writes, locks or lives on the leader
+ * connection stays there whatever is asked for: the guard does not stop all of it (FACTS 7). */
+static void request_follower(struct session *session, int slot)
+{
+    struct command *command = &session->command;
+    if (!command->read && !(command->flags & CLASS_ON_REQUEST))
+        return;
+    command->read = true;
+    command->requested = true;
+    command->forced = slot;
+}
+
 static void apply_rule(struct session *session, const struct rule *rule)
 {
     struct command *command = &session->command;
-    const struct topology *topology = session->worker->topology;
     if (rule->consistency >= 0)
         command->consistency = (int8_t)rule->consistency;
     if (rule->to == RULE_LEADER)
         command->to_leader = true;
     else if (rule->to == RULE_FOLLOWERS)
-        command->read = true;
+        request_follower(session, -1);
     else if (rule->to == RULE_SERVER)
-        command->forced = named_slot(topology, span_text(rule->server));
+        request_follower(session, named_slot(session->worker->topology, span_text(rule->server)));
 }
 
 /* A hint beats a rule. False: the statement was refused. */
@@ -89,12 +100,12 @@ static bool apply_hint(struct session *session, const struct hint *hint)
         return true;
     command->forced = -1;
     command->to_leader = hint->to == HINT_LEADER;
-    if (hint->to == HINT_FOLLOWERS)
-        command->read = true;
-    if (hint->to != HINT_SERVER)
-        return true;
-    command->forced = named_slot(session->worker->topology, hint->server);
-    if (command->forced >= 0)
+    int slot = -1;
+    if (hint->to == HINT_SERVER)
+        slot = named_slot(session->worker->topology, hint->server);
+    if (hint->to != HINT_LEADER)
+        request_follower(session, slot);
+    if (hint->to != HINT_SERVER || slot >= 0)
         return true;
     session_refuse(
         session, 1064, "42000", "the hint names server '%.*s', which is not in proxy.ini",
@@ -170,12 +181,12 @@ static enum step take_prepare(struct session *session)
         return session_refuse(session, 1153, "08S01",
                               "Causeway does not prepare statements of more than %d bytes",
                               COMMAND_HELD_MAX);
-    if (!judge(session, argument(session), &class))
-        return session->state == SESSION_COMMAND ? STEP_MORE : STEP_WAIT;
     /* The statement is entered when the server has accepted it; until then it is the text that
      * counts, and "the last one" is none: a pipelined EXECUTE must not run the one before. */
     session->statements.last_prepared = 0;
-    if (class.target != CLASS_READ)
+    if (!judge(session, argument(session), &class))
+        return session->state == SESSION_COMMAND ? STEP_MORE : STEP_WAIT;
+    if (class.target == CLASS_READ_TRX)
         command->read = false;
     command->repeatable = true;
     return go(session);
@@ -215,7 +226,8 @@ static enum step take_execute(struct session *session)
     command->read = statement->target == CLASS_READ && !statement->long_data_serial &&
                     !command->streamed && command->code == COM_STMT_EXECUTE &&
                     !write_digests_has(session->worker->write_digests, statement->digest);
-    command->repeatable = command->read;
+    command->requested = command->read && statement->flags & CLASS_ON_REQUEST;
+    command->repeatable = command->read && !command->requested;
     command->consistency = statement->consistency;
     command->forced = statement->forced_slot;
     command->long_data_serial = statement->long_data_serial;

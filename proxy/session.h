@@ -56,6 +56,7 @@ struct command {
     uint8_t code;    /* enum command_code; COM_CONNECT while the session logs in */
     uint8_t shape;   /* enum result_shape of its reply */
     bool read;       /* a follower may run it */
+    bool requested;  /* a rule or hint sends it to a follower, for what it is allowed to */
     bool repeatable; /* sent twice it does no harm: may run again when its server fails */
     bool previous;   /* speaks of the statement before */
     bool to_leader;  /* must run on the leader whatever else holds */

@@ -41,7 +41,7 @@ static bool leader_only(const struct session *session)
     const struct command *command = &session->command;
     return command->to_leader || !command->read || session->sticky || session->vars.leader_only ||
            session->too_many_domains || !(session->status & SERVER_STATUS_AUTOCOMMIT) ||
-           in_server_schema(session);
+           (in_server_schema(session) && !command->requested);
 }
 
 static enum consistency consistency_of(const struct session *session)
@@ -67,7 +67,7 @@ static struct route route_login(struct session *session, struct route_request *r
 static int forced_server(const struct session *session)
 {
     const struct command *command = &session->command;
-    if (command->forced < 0 || (leader_only(session) && command->to_leader))
+    if (command->forced < 0 || leader_only(session))
         return -1;
     return topology_by_slot(session->worker->topology, (unsigned)command->forced);
 }

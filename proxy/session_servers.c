@@ -152,7 +152,7 @@ static void lost_in_flight(struct session *session, bool guarded, bool was_trx, 
         session_log(session, LOG_LEVEL_WARN,
                     "the leader failed while a statement was under way: outcome unknown; closing");
         session_close(session, "outcome unknown");
-    } else if (command->repeatable || command->flags & (CLASS_SET | CLASS_USE) ||
+    } else if (guarded || command->repeatable || command->flags & (CLASS_SET | CLASS_USE) ||
                command->code == COM_INIT_DB) {
         session->worker->counters.reads_retried++;
         session_log(session, LOG_LEVEL_INFO, "the server failed; running the read elsewhere");

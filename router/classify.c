@@ -135,7 +135,7 @@ static void judge_show(struct scan *scan)
         return;
     }
     if (!show_is_read(scan))
-        scan_raise(scan, VERDICT_LEADER);
+        scan_raise(scan, VERDICT_ON_REQUEST);
     scan->calls = CALLS_ON;
     scan->reading = true;
     scan_take_rest(scan);
@@ -386,6 +386,7 @@ static enum class_target target_of(enum scan_verdict verdict)
     switch (verdict) {
     case VERDICT_READ: return CLASS_READ;
     case VERDICT_PREVIOUS: return CLASS_PREVIOUS;
+    case VERDICT_ON_REQUEST:
     case VERDICT_LEADER: break;
     }
     return CLASS_LEADER;
@@ -400,7 +401,7 @@ static void add_statement(struct statement_class *out, enum class_target target,
         out->target = target;
         return;
     }
-    out->flags = (out->flags | CLASS_MULTI) & ~(uint32_t)CLASS_SET;
+    out->flags = (out->flags | CLASS_MULTI) & ~(uint32_t)(CLASS_SET | CLASS_ON_REQUEST);
     if (out->target != CLASS_READ || target != CLASS_READ)
         out->target = CLASS_LEADER;
 }
@@ -419,6 +420,8 @@ void classify(struct span sql, unsigned lex_mode, struct statement_class *out)
         enum class_target target = empty ? CLASS_LEADER : target_of(scan.verdict);
         if (read_only_trx && target == CLASS_READ)
             target = CLASS_READ_TRX;
+        if (!empty && scan.verdict == VERDICT_ON_REQUEST)
+            scan.flags |= CLASS_ON_REQUEST;
         if (!empty || count == 0)
             add_statement(out, target, scan.flags, count++);
         if (scan.token.kind != TOKEN_END)
@@ -427,7 +430,7 @@ void classify(struct span sql, unsigned lex_mode, struct statement_class *out)
     out->digest = scan_digest(&scan);
     if (scan.lexer.doubt) {
         out->target = CLASS_LEADER;
-        out->flags = (out->flags | CLASS_OPAQUE) & ~(uint32_t)CLASS_SET;
+        out->flags = (out->flags | CLASS_OPAQUE) & ~(uint32_t)(CLASS_SET | CLASS_ON_REQUEST);
     }
     assert(out->target == CLASS_LEADER || (out->flags & CLASS_OPAQUE) == 0);
 }

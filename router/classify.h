@@ -33,6 +33,9 @@ enum class_flags {
     CLASS_USE = 1 << 7,    /* USE schema */
     CLASS_LOCKING_READ = 1 << 8, /* SELECT … FOR UPDATE / LOCK IN SHARE MODE */
     CLASS_KILL = 1 << 9,         /* KILL in any form */
+    CLASS_ON_REQUEST = 1 << 10,  /* the leader's only for doubt (a function that is not built in) or
+                                    because it tells of one server (SHOW STATUS): a rule or hint may
+                                    send it to a follower, whose guard stops a write */
 };
 
 /* A leading comment may say where: "/" "* causeway to=leader *" "/", with any of

@@ -116,7 +116,7 @@ void scan_raise(struct scan *scan, enum scan_verdict verdict)
 
 static void raise_opaque(struct scan *scan)
 {
-    scan_raise(scan, VERDICT_LEADER);
+    scan_raise(scan, VERDICT_ON_REQUEST);
     scan->flags |= CLASS_OPAQUE;
 }
 
@@ -251,10 +251,12 @@ static void judge_qualified(struct scan *scan)
     const struct word *word = word_find(unquoted(&scan->token));
     unsigned bits = word != NULL ? word->bits : 0;
     bool harmless_table = (bits & IS_SCHEMA_TABLE) != 0;
-    if (behind_dot && ((information && !harmless_table) || (bits & IS_SEQUENCE) != 0))
+    if (behind_dot && information && !harmless_table)
+        scan_raise(scan, VERDICT_ON_REQUEST);
+    if (behind_dot && (bits & IS_SEQUENCE) != 0)
         scan_raise(scan, VERDICT_LEADER);
     if (before_dot && (bits & IS_SERVER_SCHEMA) != 0)
-        scan_raise(scan, VERDICT_LEADER);
+        scan_raise(scan, VERDICT_ON_REQUEST);
     scan->information = before_dot && word != NULL && word->id == WORD_INFORMATION_SCHEMA;
 }
 
@@ -283,11 +285,11 @@ static void judge_system_variable(struct scan *scan)
     const struct word *word = word_find(unquoted(&scan->token));
     unsigned bits = word != NULL ? word->bits : 0;
     if (next_is(scan, '.')) /* @@global.x, @@cache.key_buffer_size */
-        scan_raise(scan, VERDICT_LEADER);
+        scan_raise(scan, VERDICT_ON_REQUEST);
     else if ((bits & IS_PREVIOUS_VARIABLE) != 0)
         scan_raise(scan, VERDICT_PREVIOUS);
     else if ((bits & IS_VARIABLE) == 0)
-        scan_raise(scan, VERDICT_LEADER);
+        scan_raise(scan, VERDICT_ON_REQUEST);
 }
 
 static void judge_symbol(struct scan *scan)

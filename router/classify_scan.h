@@ -17,7 +17,7 @@ enum scan_calls {
 };
 
 /* From harmless to not: a statement is as bad as its worst token. */
-enum scan_verdict { VERDICT_READ, VERDICT_PREVIOUS, VERDICT_LEADER };
+enum scan_verdict { VERDICT_READ, VERDICT_PREVIOUS, VERDICT_ON_REQUEST, VERDICT_LEADER };
 
 /* What the token before was; TOKEN_END at the beginning of a statement. */
 struct scan_previous {
