@@ -56,7 +56,7 @@ void admin_variables(const struct admin_identity *identity, struct admin_table *
     admin_table_columns(table, 2, names);
     for (size_t i = 0; i < VARIABLE_COUNT; i++) {
         const char *const row[] = {variables[i].name, variable_value(i, identity)};
-        admin_table_row(table, row);
+        admin_table_row(table, 2, row);
     }
 }
 
@@ -178,7 +178,7 @@ static void fill_table(struct admin_table *table, const struct item *items, size
         values[i] = items[i].null ? NULL : items[i].value;
     }
     admin_table_columns(table, count, names);
-    admin_table_row(table, values);
+    admin_table_row(table, count, values);
 }
 
 int admin_select(struct span sql, const struct admin_identity *identity, struct admin_table *table,
@@ -187,7 +187,8 @@ int admin_select(struct span sql, const struct admin_identity *identity, struct 
     struct item items[SELECT_ITEMS_MAX];
     size_t count = 0;
     unknown[0] = '\0';
-    struct admin_token token = admin_lex(&sql); /* SELECT */
+    struct admin_token token;
+    (void)admin_lex(&sql); /* SELECT */
     do {
         if (count == SELECT_ITEMS_MAX)
             return -EINVAL;

@@ -70,10 +70,10 @@ void admin_table_printf(struct admin_table *table, const char *format, ...)
     add_cell(table, text);
 }
 
-void admin_table_row(struct admin_table *table, const char *const values[])
+void admin_table_row(struct admin_table *table, size_t count, const char *const values[])
 {
-    assert(table->cell_count % table->column_count == 0);
-    for (size_t i = 0; i < table->column_count; i++)
+    assert(count == table->column_count && table->cell_count % count == 0);
+    for (size_t i = 0; i < count; i++)
         admin_table_text(table, values[i]);
 }
 
@@ -233,7 +233,7 @@ void admin_table_encode(const struct admin_table *table, struct buf *out, uint64
 static void add_config_row(const char *section, const char *key, const char *value, void *context)
 {
     const char *const values[] = {section, key, value};
-    admin_table_row(context, values);
+    admin_table_row(context, 3, values);
 }
 
 void admin_table_config(struct admin_table *table, const struct config *config)

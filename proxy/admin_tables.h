@@ -21,7 +21,7 @@ void admin_table_columns(struct admin_table *table, size_t count, const char *co
 void admin_table_free(struct admin_table *table);
 
 /* One row: a value for each column. */
-void admin_table_row(struct admin_table *table, const char *const values[]);
+void admin_table_row(struct admin_table *table, size_t count, const char *const values[]);
 
 /* The same cell by cell, from left to right; after the last column the next row begins. */
 void admin_table_text(struct admin_table *table, const char *value); /* may be NULL */

@@ -470,7 +470,7 @@ int service_reply_column(const struct service_reply *reply, const char *name)
 {
     const MYSQL_FIELD *fields = reply->result != NULL ? mysql_fetch_fields(reply->result) : NULL;
 
-    for (unsigned i = 0; i < reply->columns; i++) {
+    for (unsigned i = 0; fields != NULL && i < reply->columns; i++) {
         if (strcasecmp(fields[i].name, name) == 0)
             return (int)i;
     }

@@ -33,7 +33,8 @@ char *memory_strdup(const char *text)
 char *memory_strndup(const void *text, size_t len_bytes)
 {
     char *copy = check(malloc(len_bytes + 1), len_bytes + 1);
-    memcpy(copy, text, len_bytes);
+    if (len_bytes > 0) /* an empty span may have no address */
+        memcpy(copy, text, len_bytes);
     copy[len_bytes] = '\0';
     return copy;
 }

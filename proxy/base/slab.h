@@ -22,6 +22,6 @@ void slab_close(struct slab *slab);
 
 /* A zeroed object. */
 void *slab_get(struct slab *slab);
-void slab_put(struct slab *slab, void *object);
+void slab_put(struct slab *slab, void *memory);
 
 #endif

@@ -10,6 +10,8 @@ struct field {
     unsigned count;
 };
 
+enum { POSITION_NOT_IN_LOG = 1236 }; /* ER_MASTER_FATAL_ERROR_READING_BINLOG */
+
 static bool host_same(const struct server_view *view, const char *host)
 {
     if (view->host != NULL && strcasecmp(view->host, host) == 0)
@@ -188,6 +190,13 @@ static enum role_cause follower_judge(const struct server_view *view,
         else
             snprintf(why, WHY_MAX, "replication SQL thread stopped");
         return CAUSE_STOPPED;
+    }
+    if (!channel->io_running && channel->io_errno == POSITION_NOT_IN_LOG) {
+        /* Its numbers may cover what it never got: after another server was promoted, the same
+         * numbers were given out again. */
+        snprintf(why, WHY_MAX, "the leader does not have its position (error %u): %.90s",
+                 channel->io_errno, channel->io_error);
+        return CAUSE_DIVERGED;
     }
     if (!view->confirmed) {
         snprintf(why, WHY_MAX, "its position is not known yet");

@@ -51,7 +51,8 @@ enum role_cause {
     CAUSE_DOWN,
     CAUSE_OUTSIDE, /* neither leader nor follower */
     CAUSE_DRAINED,
-    CAUSE_STOPPED, /* the SQL thread */
+    CAUSE_STOPPED,  /* the SQL thread */
+    CAUSE_DIVERGED, /* the leader does not have what this server has */
     CAUSE_UNCONFIRMED,
     CAUSE_LAG,
 };

@@ -13,7 +13,7 @@ static void add(struct admin_table *table, const char *name, const char *value)
     const char *const values[] = {name, value};
     if (table->column_count == 0)
         admin_table_columns(table, 2, two_columns);
-    admin_table_row(table, values);
+    admin_table_row(table, 2, values);
 }
 
 START_TEST(rows_come_back_as_they_were_added)

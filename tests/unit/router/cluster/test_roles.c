@@ -10,7 +10,8 @@ enum { SERVERS_MAX = 4, MAX_LAG_MS = 10000 };
 /* One server in short: its letters say what it is.
  *   d down (it was seen before), D down and never seen, w writable, x drained, ! channels denied,
  *   u no confirmed position, s SQL thread stopped, e SQL thread stopped by error 1062,
- *   i IO thread not connected, h master known by host and port only, l was out for its lag */
+ *   i IO thread not connected, v … because the leader does not have its position, h master known by
+ * host and port only, l was out for its lag */
 struct sketch {
     const char *marks;
     int follows; /* index of its source; NOBODY; OUTSIDE: a server that isn't configured */
@@ -126,6 +127,13 @@ static const struct {
      0,
      false,
      {{ROLE_LEADER, false, ""}, {ROLE_FOLLOWER, true, ""}}},
+    {"the leader does not have its position",
+     2,
+     {{"w", NOBODY, 0}, {"iv", 0, 0}},
+     0,
+     0,
+     false,
+     {{ROLE_LEADER, false, ""}, {ROLE_FOLLOWER, false, "the leader does not have its position"}}},
     {"too far behind",
      2,
      {{"w", NOBODY, 0}, {"", 0, 12345}},
@@ -271,6 +279,8 @@ static void channel_draw(const struct sketch *sketch, struct replication_channel
         channel->sql_errno = 1062;
         snprintf(channel->sql_error, sizeof(channel->sql_error), "Duplicate entry");
     }
+    if (strchr(sketch->marks, 'v') != NULL)
+        channel->io_errno = 1236;
     snprintf(channel->master_host, sizeof(channel->master_host),
              sketch->follows == OUTSIDE ? "10.9.9.9" : "localhost");
     channel->master_port = (unsigned)(sketch->follows == OUTSIDE ? 3306 : 3301 + sketch->follows);
