@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
-enum kill_outcome { KILL_DONE, KILL_UNKNOWN, KILL_NOT_OWNER };
+enum kill_outcome { KILL_DONE, KILL_UNKNOWN, KILL_NOT_OWNER, KILL_SELF };
 
 /* One KILL on its way; owned by the visit that carries it. */
 struct kill {
@@ -79,11 +79,15 @@ static void answer(struct worker *worker, void *context)
     if (session && session->state == SESSION_WAIT_KILL) {
         if (kill->outcome == KILL_DONE)
             session_accept(session);
+        else if (kill->outcome == KILL_SELF)
+            session_refuse(session, 1317, "70100", "Query execution was interrupted");
         else if (kill->outcome == KILL_UNKNOWN)
             session_refuse(session, 1094, "HY000", "Unknown thread id: %u", kill->target_id);
         else
             session_refuse(session, 1095, "HY000", "You are not owner of thread %u",
                            kill->target_id);
+        if (kill->outcome == KILL_SELF)
+            session_close(session, "killed by itself");
         session_run(session);
     }
     free(kill);
@@ -97,11 +101,13 @@ static enum kill_outcome carry_out(struct worker *worker, const struct kill *kil
     if (strcmp(target->identity->account_user, kill->user) != 0 ||
         strcmp(target->identity->account_host, kill->host) != 0)
         return KILL_NOT_OWNER;
+    if (target->id == kill->origin_id)
+        return kill->query_only ? KILL_DONE : KILL_SELF;
     session_log(target, LOG_LEVEL_INFO, "killed by session %u%s", kill->origin_id,
                 kill->query_only ? " (the statement only)" : "");
     target->command.repeatable = false; /* a killed statement is never run again */
     kill_on_server(worker, target);
-    if (!kill->query_only && target->id != kill->origin_id)
+    if (!kill->query_only)
         session_close(target, "killed");
     return KILL_DONE;
 }

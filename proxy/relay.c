@@ -155,13 +155,27 @@ static bool is_write_on_follower(const struct relay *relay, const struct err_rep
            (err->code == 1792 || err->code == 1290);
 }
 
+/* Its text without its data, for who wants to give it a rule. */
+static void log_found_write(const struct session *session)
+{
+    const struct command *command = &session->command;
+    struct span sql = command->statement ? buf_span(&command->statement->sql) : (struct span){0};
+    if (command->code == COM_QUERY)
+        sql = span_of(stream_data(&session->client) + PACKET_HEADER_BYTES + 1,
+                      command->len - PACKET_HEADER_BYTES - 1);
+    char text[200];
+    statement_fingerprint(sql, session->vars.wide_charset ? LEX_WIDE_CHARSET : 0, text,
+                          sizeof(text));
+    session_log(session, LOG_LEVEL_INFO,
+                "a statement judged a read wants to write; running it on the leader: %s", text);
+}
+
 static enum outcome run_on_leader(struct relay *relay, const struct result_event *event,
                                   const uint8_t *packet)
 {
     struct session *session = relay->session;
     struct worker *worker = session->worker;
-    session_log(session, LOG_LEVEL_INFO,
-                "a statement judged a read wants to write; running it on the leader");
+    log_found_write(session);
     worker->counters.writes_found++;
     write_digests_add(worker->write_digests, session->command.digest);
     result_take(&session->parser, event, packet, 0);

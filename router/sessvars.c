@@ -199,6 +199,7 @@ bool sessvars_track(struct sessvars *vars, const struct track_entry *entry)
     if (entry->type != TRACK_SCHEMA)
         return false;
     sessvars_set_schema(vars, entry->value);
+    vars->schema_dropped = entry->value.len == 0;
     return true;
 }
 

@@ -18,6 +18,9 @@ struct sessvars {
     uint64_t schema_version;
     bool collation_unknown; /* SET NAMES … COLLATE reports the character set only: the value of
                                collation_connection must be asked from the server before a replay */
+    bool
+        schema_dropped; /* there is no current schema any more: a connection that has one can't be
+                           brought to that, so the session stays on the leader until the next USE */
     bool wide_charset; /* character_set_client is one in which a byte that looks like a quote may be
                           half a character (LEX_WIDE_CHARSET) */
     bool leader_only;  /* a variable was set that a follower can't or must not share:

@@ -16,6 +16,7 @@
 
 enum { BACKLOG = 1024, ACCEPTS_PER_WAKE = 64 };
 static const double retry_s = 0.1;
+static const double warn_every_s = 10.;
 
 /* --- addresses --- */
 
@@ -162,7 +163,11 @@ static void on_retry(struct ev_loop *loop, struct ev_timer *timer, int events)
 /* Out of descriptors: stop asking for a moment, or the loop would spin. */
 static void rest(struct listener *listener, int error)
 {
-    log_warn("can't accept a client: %s; trying again in %.0f ms", strerror(error), retry_s * 1000);
+    if (ev_now(listener->loop) - listener->warned_s > warn_every_s) {
+        log_warn("can't accept a client: %s; trying again every %.0f ms", strerror(error),
+                 retry_s * 1000);
+        listener->warned_s = ev_now(listener->loop);
+    }
     ev_io_stop(listener->loop, &listener->watcher);
     ev_timer_set(&listener->retry, retry_s, 0.);
     ev_timer_start(listener->loop, &listener->retry);

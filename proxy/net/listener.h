@@ -26,6 +26,7 @@ typedef void (*listener_accepted)(struct listener *listener, int fd, const struc
 
 struct listener {
     struct ev_io watcher;
+    ev_tstamp warned_s;    /* when the log last said so */
     struct ev_timer retry; /* after EMFILE: accepting again a little later */
     struct ev_loop *loop;
     listener_accepted accepted;
