@@ -80,11 +80,11 @@ static void start_drain(struct worker *worker)
     worker->draining = true;
     for (unsigned i = 0; i < worker->listener_count; i++)
         listener_stop(&worker->listeners[i]);
-    /* Those between commands and outside a transaction end at once, the others when they get there.
-     */
+    /* Those between commands and outside a transaction, with nothing left to send, end at once, the
+     * others when they get there. */
     list_for_each_safe (node, &worker->sessions) {
         struct session *session = list_object(node, struct session, node);
-        if (session->state <= SESSION_COMMAND && !session->trx)
+        if (session->state <= SESSION_COMMAND && !session->trx && !stream_blocked(&session->client))
             session_close(session, "Causeway is shutting down");
     }
     ev_timer_stop(worker->loop, &worker->drain_end);

@@ -117,6 +117,13 @@ static bool packet_pass(struct feed *feed, uint32_t payload_len)
     return true;
 }
 
+/* A packet that is not all there, but short enough to wait for: it passes whole, so that an error
+ * can take its place when the server dies now. `left` counts from its header. */
+static bool is_held(uint32_t payload_len, size_t left)
+{
+    return payload_len <= RESULT_HELD_PACKET_MAX && left < PACKET_HEADER_BYTES + payload_len;
+}
+
 /* --- one packet, by its first byte --- */
 
 static bool err_look(struct feed *feed, uint32_t payload_len)
@@ -241,6 +248,8 @@ static bool packet_look(struct feed *feed)
         return feed_bad(feed);
     if (left == PACKET_HEADER_BYTES)
         return feed_need(feed, PACKET_HEADER_BYTES + 1);
+    if (is_held(payload_len, left))
+        return feed_need(feed, PACKET_HEADER_BYTES + payload_len);
     switch (feed->parser->state) {
     case STATE_FIRST: return first_look(feed, payload_len, header[PACKET_HEADER_BYTES]);
     case STATE_DEFINITIONS: return definition_look(feed, payload_len, header[PACKET_HEADER_BYTES]);
@@ -265,6 +274,8 @@ static void rows_pass(struct feed *feed)
         uint32_t payload_len = packet_payload_len(at);
         bool plain = payload_len - 1 < PACKET_PAYLOAD_MAX - 1; /* neither 0 nor a full packet */
         if (!plain || at[PACKET_HEADER_BYTES] >= FIRST_EOF)
+            break;
+        if (is_held(payload_len, (size_t)(end - at)))
             break;
         if (shift)
             at[3] = (uint8_t)(at[3] + shift);

@@ -78,6 +78,10 @@ struct result_parser {
 /* The largest control packet (OK, ERR …) that a server may send: more is malformed. */
 enum { RESULT_CONTROL_PACKET_MAX = 1 << 20 };
 
+/* Rows and definitions up to this length pass whole or not at all; of longer ones a part may pass.
+ */
+enum { RESULT_HELD_PACKET_MAX = 8 << 10 };
+
 void result_open(struct result_parser *parser, enum result_shape shape, bool legacy_eof);
 
 /* Goes through data[0..len): passes as many bytes as can be forwarded as they are (sequence numbers

@@ -338,6 +338,36 @@ START_TEST(need_says_how_many_bytes_lead_on)
 }
 END_TEST
 
+/* So that an error can stand behind the last one when the server dies. */
+START_TEST(short_rows_pass_whole_or_not_at_all)
+{
+    uint8_t rows[] = "\x03\x00\x00\x01"
+                     "abc"
+                     "\x03\x00\x00\x02"
+                     "ab";
+    struct result_parser parser;
+    struct result_event event;
+    result_open(&parser, RESULT_SHAPE_FETCH, false);
+    ck_assert_uint_eq(result_feed(&parser, rows, sizeof(rows) - 1, &event), 7);
+    ck_assert_int_eq(event.kind, RESULT_EVENT_NEED);
+    ck_assert_uint_eq(event.need_bytes, 7);
+    ck_assert_uint_eq(parser.payload_left, 0);
+}
+END_TEST
+
+START_TEST(a_part_of_a_long_row_passes)
+{
+    uint8_t row[100] = {0};
+    store_u24(row, RESULT_HELD_PACKET_MAX + 1);
+    struct result_parser parser;
+    struct result_event event;
+    result_open(&parser, RESULT_SHAPE_FETCH, false);
+    ck_assert_uint_eq(result_feed(&parser, row, sizeof(row), &event), sizeof(row));
+    ck_assert_int_eq(event.kind, RESULT_EVENT_NEED);
+    ck_assert_uint_gt(parser.payload_left, 0);
+}
+END_TEST
+
 START_TEST(a_control_packet_above_the_limit_is_malformed)
 {
     static const uint32_t lens[] = {RESULT_CONTROL_PACKET_MAX, RESULT_CONTROL_PACKET_MAX + 1,
@@ -612,6 +642,8 @@ int main(void)
                         sizeof cases / sizeof cases[0]);
     tcase_add_test(tests, a_command_without_a_reply_is_at_its_end_at_once);
     tcase_add_test(tests, need_says_how_many_bytes_lead_on);
+    tcase_add_test(tests, short_rows_pass_whole_or_not_at_all);
+    tcase_add_test(tests, a_part_of_a_long_row_passes);
     tcase_add_test(tests, a_control_packet_above_the_limit_is_malformed);
     tcase_add_test(tests, after_bad_everything_is_bad);
     tcase_add_loop_test(tests, a_long_row_is_one_row_whatever_its_continuation_begins_with, 0,
