@@ -53,8 +53,8 @@ struct cluster *cluster_start(struct ev_loop *loop, struct positions *positions,
                               const struct cluster_events *events);
 /* Servers that stay (same name and address) keep their slot, connections and positions. */
 void cluster_reconfigure(struct cluster *cluster, const struct cluster_settings *settings);
-/* Asks for the accounts again; at most one reread a second reaches the servers, what comes sooner
- * waits for the next. */
+/* Asks for the accounts again; rereads take a tenth of the time at most (and one a second at least
+ * is allowed): what comes sooner waits for the next. */
 void cluster_reread_accounts(struct cluster *cluster);
 /* Takes a server out of rotation for reads, or back. -ENOENT. */
 int cluster_drain(struct cluster *cluster, const char *name, bool drained);

@@ -5,7 +5,9 @@
 
 #include <stdio.h>
 
-enum { REREAD_INTERVAL_MS = 1000 };
+/* A failed login asks for a reread. Rereads may take a tenth of the time, and no login waits longer
+ * than a second for the next: */
+enum { REREAD_INTERVAL_MIN_MS = 50, REREAD_INTERVAL_MAX_MS = 1000, REREAD_REST = 10 };
 
 static void accounts_hand_out(struct cluster *cluster)
 {
@@ -37,12 +39,22 @@ static void error_note(struct cluster *cluster, const char *error)
             error);
 }
 
+static void reread_rest(struct cluster *cluster)
+{
+    uint64_t rest_ms = (clock_now_ms() - cluster->reread_ms) * REREAD_REST;
+    if (rest_ms < REREAD_INTERVAL_MIN_MS)
+        rest_ms = REREAD_INTERVAL_MIN_MS;
+    cluster->reread_rest_ms = rest_ms < REREAD_INTERVAL_MAX_MS ? rest_ms : REREAD_INTERVAL_MAX_MS;
+}
+
 static void on_read(struct accounts *accounts, const char *error, void *context)
 {
     struct cluster *cluster = context;
     bool wanted = cluster->reread_wanted;
 
     cluster->reread_wanted = false;
+    if (wanted)
+        reread_rest(cluster);
     error_note(cluster, error != NULL ? error : "");
     if (accounts != NULL)
         accounts_take(cluster, accounts);
@@ -112,11 +124,11 @@ void cluster_reread_accounts(struct cluster *cluster)
         cluster->answer_now = true;
         return;
     }
-    uint64_t since_ms = cluster->reread_ms ? now_ms - cluster->reread_ms : REREAD_INTERVAL_MS;
-    if (since_ms < REREAD_INTERVAL_MS) {
+    uint64_t since_ms = now_ms - cluster->reread_ms;
+    if (cluster->reread_ms && since_ms < cluster->reread_rest_ms) {
         /* Too soon: whoever asks waits, for an account made a moment ago is there to be found. */
         if (!ev_is_active(&cluster->reread_due)) {
-            double wait_s = (double)(REREAD_INTERVAL_MS - since_ms) / 1000.;
+            double wait_s = (double)(cluster->reread_rest_ms - since_ms) / 1000.;
             ev_timer_set(&cluster->reread_due, wait_s, 0.);
             ev_timer_start(cluster->loop, &cluster->reread_due);
         }

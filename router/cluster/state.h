@@ -68,6 +68,7 @@ struct cluster {
     struct accounts_reader *reader;
     struct accounts *accounts; /* the last that were read, NULL before */
     uint64_t accounts_generation;
+    uint64_t reread_rest_ms;    /* time that must pass before the next */
     uint64_t reread_ms;         /* when the last forced reread went out */
     struct ev_timer reread_due; /* the next one, asked for too soon */
     bool reread_wanted;         /* an answer is owed for the run under way */

@@ -1,6 +1,7 @@
 """Peers that misbehave: garbage, half packets, silence, results that nobody reads. Each ends its own
 session at most; memory and descriptors stay bounded, and everybody else goes on undisturbed."""
 
+import concurrent.futures
 import contextlib
 import random
 import socket
@@ -40,6 +41,13 @@ def throw(port, data, read=True):
                 pass
 
 
+def throw_all(port, packets):
+    """Many at once: a login that is refused first waits for the accounts to be read again."""
+    with concurrent.futures.ThreadPoolExecutor(24) as pool:
+        for done in [pool.submit(throw, port, packet) for packet in packets]:
+            done.result()
+
+
 def login_packet(**changes):
     """A well-formed HandshakeResponse41 as a starting point for damage."""
     payload = struct.pack("<IIB23x", wire.PLAIN, 1 << 24, 45) + b"app\0" + b"\x14" + b"p" * 20
@@ -70,11 +78,9 @@ def random_packets(generator, count):
 @pytest.mark.usefixtures("bystander")
 def test_10000_random_packets_before_login(proxy):
     generator = random.Random(4711)
-    for packet in random_packets(generator, 500):  # what is allocated once is there then
-        throw(proxy.port, packet)
+    throw_all(proxy.port, random_packets(generator, 500))  # what is allocated once is there then
     before, descriptors = proxy.rss_kib(), proxy.descriptors()
-    for packet in random_packets(generator, 1500 if SANITIZED else 10000):
-        throw(proxy.port, packet)
+    throw_all(proxy.port, random_packets(generator, 1500 if SANITIZED else 10000))
     assert proxy.alive()
     wait_until(lambda: proxy.descriptors() <= descriptors + 10, "the connections to be closed", 20)
     assert proxy.rss_kib() < before + (200_000 if SANITIZED else 8_000), "memory grew"
