@@ -6,8 +6,7 @@
  *       +------------------+---> FAILED (the owner is told, and closes it)
  *
  * SETUP asks for session tracking of everything, on a follower for the read-only guard, and
- * compares the account that the server sees with the one that the client matched (FACTS 1, DESIGN
- * 5). */
+ * compares the account that the server sees with the one that the client matched. */
 #ifndef CAUSEWAY_PROXY_BACKEND_H
 #define CAUSEWAY_PROXY_BACKEND_H
 

@@ -1,5 +1,5 @@
 /* The login and set-up of a server connection: see backend.h for the states. Source: protocol page
- * "connection"; COM_CHANGE_USER answers with an AuthSwitch and a new salt (FACTS 5). */
+ * "connection"; COM_CHANGE_USER answers with an AuthSwitch (measured on MariaDB 10.11). */
 #include "proxy/backend.h"
 
 #include "proxy/base/log.h"
@@ -12,7 +12,8 @@
 #include <errno.h>
 #include <stdio.h>
 
-/* What every server connection asks for, whatever the client did (DESIGN 5). */
+/* What every server connection asks for, whatever the client did (docs/ARCHITECTURE.md, session
+ * state). */
 #define BACKEND_CAPABILITIES                                                                       \
     (CLIENT_PROTOCOL_41 | CLIENT_SECURE_CONNECTION | CLIENT_PLUGIN_AUTH | CLIENT_SESSION_TRACK |   \
      CLIENT_DEPRECATE_EOF | CLIENT_MULTI_RESULTS | CLIENT_PS_MULTI_RESULTS | CLIENT_TRANSACTIONS)

@@ -1,4 +1,4 @@
-/* Making a server connection the same as the session's other one, ahead of a statement (DESIGN 5):
+/* Making a server connection the same as the session's other one, ahead of a statement:
  * the set-up where a reset undid it, variables and schema that changed elsewhere, and a prepared
  * statement that this server does not have yet. On a follower it goes out in one write with the
  * statement; on the leader, and where an answer is needed first, the statement waits for it. */

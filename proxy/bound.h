@@ -1,6 +1,6 @@
 /* Leader positions for moves: one fetch at a time for each worker, shared by all who ask. A fetch
  * under way serves only those whose last read had ended before it was sent; who comes later is in
- * the next, so the number of fetches does not grow with the number of clients (DESIGN 4).
+ * the next, so the number of fetches does not grow with the number of clients.
  *
  *     bound_ask -> next --fetch is sent--> current --answer--> every waiter is told */
 #ifndef CAUSEWAY_PROXY_BOUND_H

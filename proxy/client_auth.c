@@ -351,7 +351,7 @@ enum step client_auth_change_user(struct session *session, struct span payload)
     take_login(session, &login, 1, true);
     session->command.code = COM_CONNECT;
     /* A proof for the salt of the greeting is not taken a second time: the client is asked with a
-     * new one, as MariaDB does (FACTS 5). */
+     * new one, as MariaDB does (measured). */
     enum step step = take_proof(session, login.auth, span_text("(ask again)"));
     if (session->state != SESSION_CLOSED) {
         stream_consume(&session->client, session->command.len);

@@ -58,7 +58,8 @@ static int named_slot(const struct topology *topology, struct span name)
 }
 
 /* Sends the statement to followers, or to one server. What writes, locks or lives on the leader
- * connection stays there whatever is asked for: the guard does not stop all of it (FACTS 7). */
+ * connection stays there whatever is asked for: the guard does not stop ANALYZE TABLE,
+ * GET_LOCK or SET GLOBAL (measured). */
 static void request_follower(struct session *session, int slot)
 {
     struct command *command = &session->command;

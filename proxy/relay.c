@@ -146,7 +146,7 @@ static enum outcome take_ok(struct relay *relay, const struct result_event *even
     return GO_ON;
 }
 
-/* A read that turned out to write: stopped by the guard before any row (FACTS 7, 10). */
+/* A read that turned out to write: stopped by the guard before any row (measured). */
 static bool is_write_on_follower(const struct relay *relay, const struct err_reply *err)
 {
     const struct session *session = relay->session;

@@ -182,7 +182,7 @@ static void note_collation(struct session *session)
 
 static void note_reset(struct session *session)
 {
-    session->sticky &= STICKY_ROLE | STICKY_UNKNOWN; /* a reset keeps the role (FACTS 10) */
+    session->sticky &= STICKY_ROLE | STICKY_UNKNOWN; /* a reset keeps the role (measured) */
     session->holds = session->sticky != 0;
     session->was_reset = true;
     statements_clear(&session->statements);

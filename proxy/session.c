@@ -111,7 +111,7 @@ static bool take_place(struct worker *worker)
     return false;
 }
 
-/* As a server does before its greeting: ERR without SQLSTATE (FACTS 7). */
+/* As a server does before its greeting: ERR without SQLSTATE (measured). */
 static void refuse_too_many(struct worker *worker, int fd)
 {
     static const char text[] = "Too many connections";

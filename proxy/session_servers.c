@@ -1,5 +1,5 @@
 /* The server connections of a session: taken from the pool or opened, given back, and what their
- * loss means for the client (DESIGN 6). */
+ * loss means for the client (docs/OPERATIONS.md). */
 #include "proxy/base/log.h"
 #include "proxy/proto/capability.h"
 #include "proxy/proto/command.h"

@@ -1,6 +1,6 @@
 /* OK, ERR and EOF packets: parse, build, and rewrite for a client that negotiated less than
  * Causeway does with the servers. Source: protocol pages "ok_packet", "err_packet", "eof_packet";
- * the session state block as measured (shared facts, section 1): with SERVER_SESSION_STATE_CHANGED
+ * the session state block as measured on MariaDB 10.11: with SERVER_SESSION_STATE_CHANGED
  * set, info (length-encoded) is followed by a length-encoded block of {type, length, data}. */
 #ifndef CAUSEWAY_PROTO_REPLY_H
 #define CAUSEWAY_PROTO_REPLY_H

@@ -10,8 +10,8 @@
  *     +-----------> INFILE event; the caller sends the file, then FIRST again
  *
  * Source: protocol pages "com_query", "resultset", "com_stmt_prepare", "com_stmt_execute",
- * "com_stmt_fetch"; shared facts 1. A progress report (ERR packet with code 0xffff, sent to clients
- * with MARIADB_CLIENT_PROGRESS) is no terminator and passes. */
+ * "com_stmt_fetch"; measured on MariaDB 10.11. A progress report (ERR packet with code 0xffff, sent
+ * to clients with MARIADB_CLIENT_PROGRESS) is no terminator and passes. */
 #ifndef CAUSEWAY_PROTO_RESULT_H
 #define CAUSEWAY_PROTO_RESULT_H
 

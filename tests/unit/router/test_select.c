@@ -195,7 +195,7 @@ static const struct scene leader_scenes[] = {
      GOES_TO(LEADER)},
 };
 
-/* consistency = session: the contract of DESIGN's moves. */
+/* consistency = session: what moves ask for. */
 static const struct scene session_scenes[] = {
     {"a first read goes to any follower", GOES_TO(A_FOLLOWER)},
     {"to the one in rotation", .flags = F1_OUT, GOES_TO(F2)},
