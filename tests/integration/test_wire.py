@@ -640,31 +640,6 @@ def test_session_track_bytes_are_only_for_those_who_asked(proxy):
         assert b"autocommit" not in client.take()
 
 
-@pytest.mark.xfail(strict=True, reason="a client's own session_track_* settings are not followed yet")
-def test_tracking_of_a_client_that_asks_for_more(cluster, proxy):
-    def script(client):
-        for statement in (
-            "SET SESSION session_track_system_variables='sql_mode,time_zone'",
-            "SET SESSION sql_mode='ANSI'",
-            "SET SESSION lock_wait_timeout=12",
-            "SET SESSION session_track_system_variables='last_gtid'",
-            "SET autocommit=0",
-            "SET autocommit=1",
-            "SET SESSION session_track_state_change=1",
-            "SET @state=1",
-            "SET SESSION session_track_transaction_info='STATE'",
-            "START TRANSACTION",
-            "COMMIT",
-            "SET SESSION session_track_schema=0",
-            "USE demo",
-            "SELECT @@session_track_system_variables, @@session_track_schema",
-        ):
-            client.query(statement)
-            yield statement
-
-    assert_same(cluster, proxy, CLIENTS["modern"], script)
-
-
 def test_quit_closes_the_connection(proxy, cluster):
     before = cluster.leader.sessions()
     client = logged_in(proxy.port, wire.PLAIN)
