@@ -162,13 +162,13 @@ static enum step take_query(struct session *session)
         struct hint none = {0};
         command->flags = CLASS_OPAQUE;
         if (!apply_policy(session, argument(session), &none))
-            return STEP_WAIT;
+            return session->state == SESSION_CLOSED ? STEP_WAIT : STEP_MORE;
         command->read = false;
         command->forced = -1;
         return to_leader(session);
     }
     if (!judge(session, argument(session), &class))
-        return session->state == SESSION_COMMAND ? STEP_MORE : STEP_WAIT;
+        return session->state == SESSION_CLOSED ? STEP_WAIT : STEP_MORE;
     if (command->flags & CLASS_KILL && kill_from_text(session, argument(session)))
         return STEP_WAIT;
     return go(session);
@@ -186,7 +186,7 @@ static enum step take_prepare(struct session *session)
      * counts, and "the last one" is none: a pipelined EXECUTE must not run the one before. */
     session->statements.last_prepared = 0;
     if (!judge(session, argument(session), &class))
-        return session->state == SESSION_COMMAND ? STEP_MORE : STEP_WAIT;
+        return session->state == SESSION_CLOSED ? STEP_WAIT : STEP_MORE;
     if (class.target == CLASS_READ_TRX)
         command->read = false;
     command->repeatable = true;

@@ -158,6 +158,30 @@ enum step step_send_rest(struct session *session)
     }
 }
 
+/* The packets of a command that was refused, up to its end: the client has its answer already. */
+enum step step_discard(struct session *session)
+{
+    struct command *command = &session->command;
+    struct stream *client = &session->client;
+    for (;;) {
+        size_t len = stream_len(client);
+        len = len < command->rest ? len : (size_t)command->rest;
+        stream_consume(client, len);
+        command->rest -= len;
+        if (command->rest > 0 && session->client_ended)
+            session_close(session, "the client left in the middle of a command");
+        if (command->rest > 0)
+            return STEP_WAIT;
+        if (!command->more_packets)
+            return session_finish_command(session);
+        uint32_t payload_len;
+        if (!next_header(session, &payload_len))
+            return STEP_WAIT;
+        command->rest = PACKET_HEADER_BYTES + payload_len;
+        command->more_packets = payload_len == PACKET_PAYLOAD_MAX;
+    }
+}
+
 /* The client's file: packets up to an empty one, then the server answers. */
 enum step step_infile(struct session *session)
 {

@@ -38,8 +38,8 @@ static bool full_enough(const struct session *session)
 {
     if (session->state < SESSION_COMMAND)
         return stream_len(&session->client) > LOGIN_RECEIVE_MAX;
-    return session->state != SESSION_COMMAND && session->state != SESSION_SEND_REST &&
-           session->state != SESSION_INFILE &&
+    return session->state != SESSION_COMMAND && session->state != SESSION_DISCARD &&
+           session->state != SESSION_SEND_REST && session->state != SESSION_INFILE &&
            stream_len(&session->client) >= session->command.len + STREAM_SMALL_BYTES;
 }
 

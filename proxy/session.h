@@ -22,6 +22,7 @@ struct rule;
     X(LOGIN_VERIFY, login_verify)     /* which account, and does the proof hold? */                \
     X(LOGIN_ACCOUNTS, wait)           /* the accounts are being read again */                      \
     X(COMMAND, command)               /* the next command is awaited and decoded */                \
+    X(DISCARD, discard)               /* the rest of a long command that was refused */            \
     X(ROUTE, route)                   /* which server? */                                          \
     X(WAIT_BOUND, wait)               /* a leader position is being fetched */                     \
     X(WAIT_POSITION, wait)            /* a follower must catch up first */                         \
@@ -203,6 +204,7 @@ enum step step_prelude(struct session *session); /* backend_sync.c */
 enum step step_wait_prelude(struct session *session);
 enum step step_send(struct session *session); /* command_send.c */
 enum step step_send_rest(struct session *session);
+enum step step_discard(struct session *session);
 enum step step_infile(struct session *session);
 enum step step_relay(struct session *session); /* relay.c */
 /* The server died in the middle of the reply: an ERR packet where one may stand, else the end. */

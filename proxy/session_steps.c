@@ -13,7 +13,8 @@
  *        |
  *      SEND -> (SEND_REST) -> RELAY <-> (INFILE)
  *        ^                      |
- *     COMMAND <-----------------+
+ *     COMMAND <-----------------+          (DISCARD: what is left of a long command that was
+ * refused)
  *
  * Every step returns MORE (go on with the state it entered) or WAIT (an event will run the session
  * again: bytes of the client or of a server, a position, a leader, accounts, the timer). */
@@ -150,9 +151,10 @@ enum step session_refuse(struct session *session, uint16_t code, const char *sql
     struct buf out = {0};
     bool login = session->command.code == COM_CONNECT;
     err_build(&out, login ? client_auth_seq(session) : 1, code, sqlstate, span_text(text));
-    /* The rest of a streamed command can't be told from the next one any more. */
-    bool ends = (login && !client_auth_goes_on(session)) || session->command.streamed;
+    bool ends = login && !client_auth_goes_on(session);
     enum step step = answer(session, &out);
+    if (session->command.streamed && session->state == SESSION_COMMAND)
+        session_enter(session, SESSION_DISCARD);
     if (login && !ends)
         client_auth_forget(session);
     if (ends)
