@@ -158,7 +158,15 @@ enum step step_send_rest(struct session *session)
     }
 }
 
-/* The packets of a command that was refused, up to its end: the client has its answer already. */
+static enum step answer_refused(struct session *session)
+{
+    session->refusal.data[3] = (uint8_t)(session->command.last_seq + 1);
+    bool sent = session_send(session, buf_span(&session->refusal));
+    buf_free(&session->refusal);
+    return sent ? session_finish_command(session) : STEP_WAIT;
+}
+
+/* The packets of a command that was refused, up to its end; then the client gets the answer. */
 enum step step_discard(struct session *session)
 {
     struct command *command = &session->command;
@@ -173,10 +181,11 @@ enum step step_discard(struct session *session)
         if (command->rest > 0)
             return STEP_WAIT;
         if (!command->more_packets)
-            return session_finish_command(session);
+            return answer_refused(session);
         uint32_t payload_len;
         if (!next_header(session, &payload_len))
             return STEP_WAIT;
+        command->last_seq = packet_seq(stream_data(client));
         command->rest = PACKET_HEADER_BYTES + payload_len;
         command->more_packets = payload_len == PACKET_PAYLOAD_MAX;
     }

@@ -190,6 +190,7 @@ void session_close(struct session *session, const char *why)
     identity_unref(session->identity);
     session->identity = NULL;
     sessvars_free(&session->vars);
+    buf_free(&session->refusal);
     statements_clear(&session->statements);
     memory_wipe(session->salt, sizeof(session->salt));
     atomic_fetch_sub(&worker->shared->clients, 1);

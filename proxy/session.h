@@ -77,6 +77,7 @@ struct command {
     uint64_t excluded_slots;
     size_t len;        /* its bytes at the front of the client's stream */
     uint64_t rest;     /* SEND_REST: bytes of the packet under way that still pass */
+    uint8_t last_seq;  /* DISCARD: of that packet */
     bool more_packets; /* SEND_REST: that packet was full, another follows */
     uint32_t flags;    /* enum class_flags */
     uint64_t digest;
@@ -130,6 +131,7 @@ struct session {
     uint16_t status;         /* of the last reply, as the client saw it */
     struct requirement requirement;
     struct sessvars vars;
+    struct buf refusal; /* the answer to a long command whose rest is being discarded */
     struct statements statements;
     struct bound_waiter bound_waiter;
     struct command command;

@@ -136,6 +136,22 @@ static enum step answer(struct session *session, struct buf *out)
     return sent ? session_finish_command(session) : STEP_WAIT;
 }
 
+/* The answer waits until the rest of a long command was read: its number follows that of the last
+ * packet. */
+static enum step discard_first(struct session *session, const struct buf *refusal)
+{
+    struct command *command = &session->command;
+    buf_free(&session->refusal);
+    session->refusal = *refusal;
+    stream_consume(&session->client, command->len);
+    command->len = 0;
+    session_disarm(session);
+    session_enter(session, SESSION_DISCARD);
+    if (!session->client_ended && session->client.paused)
+        stream_resume(&session->client);
+    return STEP_MORE;
+}
+
 enum step session_refuse(struct session *session, uint16_t code, const char *sqlstate,
                          const char *format, ...)
 {
@@ -151,10 +167,10 @@ enum step session_refuse(struct session *session, uint16_t code, const char *sql
     struct buf out = {0};
     bool login = session->command.code == COM_CONNECT;
     err_build(&out, login ? client_auth_seq(session) : 1, code, sqlstate, span_text(text));
+    if (session->command.streamed)
+        return discard_first(session, &out);
     bool ends = login && !client_auth_goes_on(session);
     enum step step = answer(session, &out);
-    if (session->command.streamed && session->state == SESSION_COMMAND)
-        session_enter(session, SESSION_DISCARD);
     if (login && !ends)
         client_auth_forget(session);
     if (ends)
