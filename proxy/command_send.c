@@ -160,6 +160,8 @@ enum step step_send_rest(struct session *session)
 
 static enum step answer_refused(struct session *session)
 {
+    if (session->refusal.len == 0)
+        return session_finish_command(session);
     session->refusal.data[3] = (uint8_t)(session->command.last_seq + 1);
     bool sent = session_send(session, buf_span(&session->refusal));
     buf_free(&session->refusal);

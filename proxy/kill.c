@@ -105,7 +105,7 @@ static enum kill_outcome carry_out(struct worker *worker, const struct kill *kil
         return kill->query_only ? KILL_DONE : KILL_SELF;
     session_log(target, LOG_LEVEL_INFO, "killed by session %u%s", kill->origin_id,
                 kill->query_only ? " (the statement only)" : "");
-    target->command.repeatable = false; /* a killed statement is never run again */
+    target->command.killed = true;
     kill_on_server(worker, target);
     if (!kill->query_only)
         session_close(target, "killed");

@@ -58,6 +58,7 @@ struct command {
     uint8_t shape;   /* enum result_shape of its reply */
     bool read;       /* a follower may run it */
     bool requested;  /* a rule or hint sends it to a follower, for what it is allowed to */
+    bool killed;     /* by KILL QUERY: never run again */
     bool repeatable; /* sent twice it does no harm: may run again when its server fails */
     bool previous;   /* speaks of the statement before */
     bool to_leader;  /* must run on the leader whatever else holds */

@@ -152,6 +152,8 @@ static void lost_in_flight(struct session *session, bool guarded, bool was_trx, 
         session_log(session, LOG_LEVEL_WARN,
                     "the leader failed while a statement was under way: outcome unknown; closing");
         session_close(session, "outcome unknown");
+    } else if (command->killed && (guarded || command->repeatable)) {
+        session_refuse(session, 1317, "70100", "Query execution was interrupted");
     } else if (guarded || command->repeatable || command->flags & (CLASS_SET | CLASS_USE) ||
                command->code == COM_INIT_DB) {
         session->worker->counters.reads_retried++;

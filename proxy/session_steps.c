@@ -136,8 +136,8 @@ static enum step answer(struct session *session, struct buf *out)
     return sent ? session_finish_command(session) : STEP_WAIT;
 }
 
-/* The answer waits until the rest of a long command was read: its number follows that of the last
- * packet. */
+/* The answer, if there is one, waits until the rest of a long command was read: its number follows
+ * that of the last packet. */
 static enum step discard_first(struct session *session, const struct buf *refusal)
 {
     struct command *command = &session->command;
@@ -161,10 +161,11 @@ enum step session_refuse(struct session *session, uint16_t code, const char *sql
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
     session_log(session, LOG_LEVEL_INFO, "refused with %u: %s", code, text);
-    /* It has no reply: the EXECUTE will find that its parameters were lost. */
-    if (session->command.code == COM_STMT_SEND_LONG_DATA && !session->command.streamed)
-        return session_finish_command(session);
     struct buf out = {0};
+    if (session->command.code == COM_STMT_SEND_LONG_DATA)
+        /* It has no reply: the EXECUTE will find that its parameters were lost. */
+        return session->command.streamed ? discard_first(session, &out)
+                                         : session_finish_command(session);
     bool login = session->command.code == COM_CONNECT;
     err_build(&out, login ? client_auth_seq(session) : 1, code, sqlstate, span_text(text));
     if (session->command.streamed)

@@ -63,7 +63,7 @@ struct prepared_on *statement_on(struct statement *statement, const struct backe
 void statement_prepared(struct statement *statement, const struct backend *backend,
                         uint32_t server_id);
 
-/* COM_STMT_EXECUTE (or COM_STMT_BULK_EXECUTE): takes note of parameter types that the client sends
+/* COM_STMT_EXECUTE: takes note of parameter types that the client sends
  * in `packet` (header and payload, whole). -EPROTO when it is too short for its parameters. */
 int statement_note_types(struct statement *statement, struct span packet);
 /* True when the connection must be told the types that the client sent earlier: then `out` gets the

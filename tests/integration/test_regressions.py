@@ -194,17 +194,20 @@ def test_long_data_lost_with_its_connection(proxy, cluster, raw, table, more):
 
 
 @pytest.mark.core
-def test_refused_long_data_has_no_reply(causeway, cluster, table):
+@pytest.mark.parametrize("size", [13, 2 * MIB, 17 * MIB], ids=["held", "streamed", "two-packets"])
+def test_refused_long_data_has_no_reply(causeway, cluster, table, size):
     """Without a leader there is nowhere to send them. The command has no reply, so the refusal must
     not be one: each later command gets its own."""
     proxy = causeway({"routing": {"leader_wait": "300ms"}})
     with logged_in(proxy) as client:
         statement = client.prepare(f"INSERT INTO {table} VALUES (1, ?)")[0]
         with without_leader(proxy, cluster):
-            client.long_data(statement, 0, b"nowhere to go")
+            client.long_data(statement, 0, b"x" * size)
             refused_with(client.execute(statement, [b""], long_data=(0,)), 1290)
             accepted(client.simple(wire.PING))
             assert first_row(client, "SELECT 'in step' FROM this_server") == [b"in step"]
+        client.long_data(4711, 0, b"x" * size)  # no such statement
+        accepted(client.simple(wire.PING))
         client.long_data(statement, 0, b"arrived")
         accepted(client.execute(statement, [b""], long_data=(0,)))
         assert cluster.leader.sql(f"SELECT note FROM {table}") == (("arrived",),)
