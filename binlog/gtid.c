@@ -77,29 +77,35 @@ static void blanks_skip(struct span *text)
     }
 }
 
+int gtid_list_next(struct span *text, struct gtid *gtid)
+{
+    blanks_skip(text);
+    if (text->len == 0)
+        return 0;
+    if (!gtid_take(text, gtid))
+        return -EINVAL;
+    blanks_skip(text);
+    if (text->len == 0)
+        return 1;
+    if (!byte_take(text, ','))
+        return -EINVAL;
+    blanks_skip(text);
+    return text->len > 0 ? 1 : -EINVAL; /* a comma with nothing behind it */
+}
+
 int gtid_vector_parse(struct span text, struct gtid_vector *vector)
 {
     struct gtid_vector parsed = {.count = 0};
+    struct gtid gtid;
+    int more;
 
-    blanks_skip(&text);
-    while (text.len > 0) {
-        struct gtid gtid;
-        int result;
-
-        if (!gtid_take(&text, &gtid))
-            return -EINVAL;
-        result = gtid_vector_raise(&parsed, &gtid);
+    while ((more = gtid_list_next(&text, &gtid)) > 0) {
+        int result = gtid_vector_raise(&parsed, &gtid);
         if (result < 0)
             return result;
-        blanks_skip(&text);
-        if (text.len == 0)
-            break;
-        if (!byte_take(&text, ','))
-            return -EINVAL;
-        blanks_skip(&text);
-        if (text.len == 0)
-            return -EINVAL; /* a comma with nothing behind it */
     }
+    if (more < 0)
+        return more;
     *vector = parsed;
     return 0;
 }

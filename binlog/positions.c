@@ -30,6 +30,7 @@ struct cell {
 struct column {
     _Alignas(CACHE_LINE_BYTES) _Atomic uint32_t generation;
     _Atomic uint32_t lag_ms;
+    _Atomic uint64_t lag_transactions;
     struct cell cells[GTID_DOMAINS_MAX];
 };
 
@@ -51,6 +52,7 @@ struct positions *positions_new(void)
 
         atomic_init(&column->generation, 2); /* so that 0 may mean "none" elsewhere */
         atomic_init(&column->lag_ms, UINT32_MAX);
+        atomic_init(&column->lag_transactions, UINT64_MAX);
         for (unsigned i = 0; i < GTID_DOMAINS_MAX; i++) {
             atomic_init(&column->cells[i].announced, 0);
             atomic_init(&column->cells[i].server, 0);
@@ -139,6 +141,7 @@ void positions_forget(struct positions *positions, unsigned slot)
     for (unsigned i = 0; i < GTID_DOMAINS_MAX; i++)
         cell_store(&column->cells[i], 0, 0);
     atomic_store_explicit(&column->lag_ms, UINT32_MAX, memory_order_release);
+    atomic_store_explicit(&column->lag_transactions, UINT64_MAX, memory_order_release);
     atomic_store_explicit(&column->generation, generation + 2, memory_order_release);
 }
 
@@ -154,39 +157,50 @@ uint32_t positions_lag_ms(const struct positions *positions, unsigned slot)
     return atomic_load_explicit(&positions->columns[slot].lag_ms, memory_order_relaxed);
 }
 
+void positions_set_lag_transactions(struct positions *positions, unsigned slot, uint64_t count)
+{
+    assert(slot < POSITIONS_SERVERS_MAX);
+    atomic_store_explicit(&positions->columns[slot].lag_transactions, count, memory_order_relaxed);
+}
+
+uint64_t positions_lag_transactions(const struct positions *positions, unsigned slot)
+{
+    assert(slot < POSITIONS_SERVERS_MAX);
+    return atomic_load_explicit(&positions->columns[slot].lag_transactions, memory_order_relaxed);
+}
+
 uint32_t positions_generation(const struct positions *positions, unsigned slot)
 {
     assert(slot < POSITIONS_SERVERS_MAX);
     return atomic_load_explicit(&positions->columns[slot].generation, memory_order_acquire);
 }
 
-bool positions_covers(const struct positions *positions, unsigned slot,
+/* The confirmed sequence of that domain; 0 for one that nobody has confirmed. */
+static uint64_t column_seq(const struct positions *positions, const struct column *column,
+                           uint32_t domain)
+{
+    int row = domain_find(positions, domain);
+
+    return row < 0 ? 0 : atomic_load_explicit(&column->cells[row].seq, memory_order_acquire);
+}
+
+bool positions_covers(const struct positions *positions, unsigned slot, uint32_t generation,
                       const struct gtid_vector *required)
 {
     const struct column *column;
-    uint32_t generation;
 
     assert(slot < POSITIONS_SERVERS_MAX);
-    if (required->count == 0)
-        return true;
     column = &positions->columns[slot];
-    generation = atomic_load_explicit(&column->generation, memory_order_acquire);
-    if (generation % 2 != 0)
+    if (generation % 2 != 0 ||
+        atomic_load_explicit(&column->generation, memory_order_acquire) != generation)
         return false;
     for (uint32_t i = 0; i < required->count; i++) {
-        int row = domain_find(positions, required->slots[i].domain);
-
-        if (row < 0 && required->slots[i].seq > 0)
-            return false;
-        if (row >= 0 && atomic_load_explicit(&column->cells[row].seq, memory_order_acquire) <
-                            required->slots[i].seq)
+        if (column_seq(positions, column, required->slots[i].domain) < required->slots[i].seq)
             return false;
     }
     return atomic_load_explicit(&column->generation, memory_order_acquire) == generation;
 }
 
-/* A sequence and the server that wrote it. While the writer is between its stores the server can't
- * be told; 0 after so many tries. */
 unsigned positions_domain_count(const struct positions *positions)
 {
     unsigned count = 0;
@@ -196,6 +210,8 @@ unsigned positions_domain_count(const struct positions *positions)
     return count;
 }
 
+/* A sequence and the server that wrote it. While the writer is between its stores the server can't
+ * be told; 0 after so many tries. */
 static struct gtid cell_read(const struct cell *cell, uint32_t domain)
 {
     struct gtid gtid = {.domain = domain};

@@ -29,15 +29,18 @@ void positions_forget(struct positions *positions, unsigned slot);
 
 /* How far behind the leader its readers are, judged by time; UINT32_MAX: not known. */
 void positions_set_lag_ms(struct positions *positions, unsigned slot, uint32_t lag_ms);
+/* The same in transactions of the leader; UINT64_MAX: not known. */
+void positions_set_lag_transactions(struct positions *positions, unsigned slot, uint64_t count);
 
 /* --- any thread --- */
 
 uint32_t positions_lag_ms(const struct positions *positions, unsigned slot);
+uint64_t positions_lag_transactions(const struct positions *positions, unsigned slot);
 
 uint32_t positions_generation(const struct positions *positions, unsigned slot);
-/* True when the server's confirmed position is at least `required`, and its incarnation did not
- * change while looking. An empty vector is always covered. */
-bool positions_covers(const struct positions *positions, unsigned slot,
+/* True when, in that incarnation of the server and no other, its confirmed position is at least
+ * `required`. An empty vector is covered in every incarnation that has begun. */
+bool positions_covers(const struct positions *positions, unsigned slot, uint32_t generation,
                       const struct gtid_vector *required);
 /* How many domains the cluster writes in, as far as any server has confirmed one. */
 unsigned positions_domain_count(const struct positions *positions);

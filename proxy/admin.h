@@ -16,6 +16,7 @@ struct admin_source {
     void *context;
     void (*servers)(void *context, struct admin_table *out);
     void (*positions)(void *context, struct admin_table *out);
+    void (*keys)(void *context, struct admin_table *out);
     /* NULL: the rules as they stand in the configuration. */
     void (*rules)(void *context, struct admin_table *out);
     /* Reads proxy.ini again; it may call admin_reconfigure. 0, or negative when nothing was

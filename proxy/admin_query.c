@@ -68,6 +68,7 @@ static void show(struct admin_client *client, const struct admin_command *comman
     struct admin_table table = {0};
     switch (command->topic) {
     case ADMIN_SERVERS: source->servers(source->context, &table); break;
+    case ADMIN_KEYS: source->keys(source->context, &table); break;
     case ADMIN_POSITIONS: source->positions(source->context, &table); break;
     case ADMIN_RULES:
         if (source->rules)

@@ -4,6 +4,7 @@
 #include "proxy/base/memory.h"
 #include "proxy/config.h"
 #include "proxy/proto/capability.h"
+#include "proxy/proto/column.h"
 #include "proxy/proto/reply.h"
 
 #include <assert.h>
@@ -160,34 +161,7 @@ void admin_table_filter(struct admin_table *table, const char *pattern)
 
 /* --- as a result set --- */
 
-enum {
-    CHARSET_UTF8 = 33,
-    TYPE_VAR_STRING = 0xfd,
-    FIXED_FIELDS_BYTES = 0x0c,
-    NULL_CELL = 0xfb,
-    DECIMALS_NONE = 0x27,
-    HEADER_TERMINATOR = 0xfe,
-};
-
-static uint8_t encode_column(struct buf *out, const char *name, uint32_t width_bytes, uint8_t seq)
-{
-    struct span empty = {0};
-    size_t begin = packet_begin(out);
-    write_lenenc_span(out, span_text("def"));
-    write_lenenc_span(out, empty); /* schema, table, original table */
-    write_lenenc_span(out, empty);
-    write_lenenc_span(out, empty);
-    write_lenenc_span(out, span_text(name));
-    write_lenenc_span(out, empty); /* original name */
-    write_lenenc(out, FIXED_FIELDS_BYTES);
-    buf_append_u16(out, CHARSET_UTF8);
-    buf_append_u32(out, width_bytes);
-    buf_append_u8(out, TYPE_VAR_STRING);
-    buf_append_u16(out, 0);
-    buf_append_u8(out, DECIMALS_NONE);
-    buf_append_u16(out, 0);
-    return packet_end(out, begin, seq);
-}
+enum { NULL_CELL = 0xfb };
 
 static uint8_t encode_row(struct buf *out, char *const *cells, size_t count, uint8_t seq)
 {
@@ -219,13 +193,12 @@ void admin_table_encode(const struct admin_table *table, struct buf *out, uint64
     write_lenenc(out, width);
     uint8_t seq = packet_end(out, begin, 1);
     for (size_t i = 0; i < width; i++)
-        seq = encode_column(out, table->columns[i], column_width_bytes(table, i), seq);
-    if (!(capabilities & CLIENT_DEPRECATE_EOF))
-        eof_build(out, seq++, 0, SERVER_STATUS_AUTOCOMMIT);
+        seq = column_build(out, seq, span_text(table->columns[i]), column_width_bytes(table, i),
+                           capabilities);
+    seq = columns_end(out, seq, SERVER_STATUS_AUTOCOMMIT, capabilities);
     for (size_t at = 0; at < table->cell_count; at += width)
         seq = encode_row(out, table->cells + at, width, seq);
-    const struct ok_reply end = {.header = HEADER_TERMINATOR, .status = SERVER_STATUS_AUTOCOMMIT};
-    ok_build(out, seq, &end, capabilities);
+    rows_end(out, seq, SERVER_STATUS_AUTOCOMMIT, capabilities);
 }
 
 /* --- tables that the configuration alone fills --- */
@@ -247,8 +220,10 @@ static void add_rule_row(struct admin_table *table, const struct rule *rule)
 {
     static const char *const targets[] = {
         [RULE_LEADER] = "leader", [RULE_FOLLOWERS] = "followers", [RULE_REFUSE] = "refuse"};
-    static const char *const consistencies[] = {
-        [CONSISTENCY_EVENTUAL] = "eventual", [CONSISTENCY_SESSION] = "session"};
+    static const char *const consistencies[] = {[CONSISTENCY_EVENTUAL] = "eventual",
+                                                [CONSISTENCY_SESSION] = "session",
+                                                [CONSISTENCY_KEY] = "key",
+                                                [CONSISTENCY_STRONG] = "strong"};
     admin_table_text(table, rule->name);
     admin_table_text(table, rule->match);
     admin_table_text(table, rule->user);

@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 enum { LOGIN_PACKET_MAX = 64 << 10 };
@@ -119,10 +120,12 @@ static int start_connect(const struct topology_server *server)
     return fd;
 }
 
-static bool take_place(struct worker *worker, unsigned slot)
+/* The service account's own are counted, not limited: without them no client's read could move. */
+static bool take_place(struct worker *worker, unsigned slot, const struct identity *identity)
 {
     atomic_uint *open = &worker->shared->server_connections[slot];
-    if (atomic_fetch_add(open, 1) < worker->config->policy.max_server_connections)
+    bool service = identity->account_user == NULL;
+    if (atomic_fetch_add(open, 1) < worker->config->policy.max_server_connections || service)
         return true;
     atomic_fetch_sub(open, 1);
     return false;
@@ -143,7 +146,7 @@ struct backend *backend_open(struct worker *worker, const struct topology_server
                              struct identity *identity, bool guarded,
                              const struct backend_events *events, void *owner)
 {
-    if (!take_place(worker, server->slot))
+    if (!take_place(worker, server->slot, identity))
         return NULL;
     struct backend *backend = slab_get(&worker->backend_slab);
     list_init(&backend->node);
@@ -180,6 +183,8 @@ void backend_close(struct backend *backend, const char *why)
     backend->state = BACKEND_CLOSED;
     ev_timer_stop(worker->loop, &backend->timer);
     stream_close(&backend->stream);
+    free(backend->confirmed);
+    backend->confirmed = NULL;
     identity_unref(backend->identity);
     backend->identity = NULL;
     atomic_fetch_sub(&worker->shared->server_connections[backend->slot], 1);

@@ -6,7 +6,9 @@
  *       +------------------+---> FAILED (the owner is told, and closes it)
  *
  * SETUP asks for session tracking of everything, on a follower for the read-only guard, and
- * compares the account that the server sees with the one that the client matched. */
+ * compares the account that the server sees with the one that the client matched, and a follower's
+ * position with what was confirmed of it before: one that started anew with less is found out by
+ * its first new connection, whether or not the control thread has seen it die. */
 #ifndef CAUSEWAY_PROXY_BACKEND_H
 #define CAUSEWAY_PROXY_BACKEND_H
 
@@ -44,13 +46,14 @@ struct backend {
     void *owner;
     struct identity *identity;
     enum backend_state state;
-    uint8_t setup_replies_due; /* packets of the set-up still to come */
-    bool checks_account;       /* the set-up asks for CURRENT_USER() */
-    bool guarded;              /* a follower's: runs under SESSION TRANSACTION READ ONLY */
-    bool tainted;              /* may hold state that a reset keeps (a role): never pooled */
-    bool single_statements;    /* multi-statements are off here */
-    bool needs_reset;          /* COM_RESET_CONNECTION must go ahead of the next statement */
-    bool needs_setup;          /* COM_RESET_CONNECTION undid the set-up: send it ahead again */
+    uint8_t setup_replies_due;     /* packets of the set-up still to come */
+    bool checks_account;           /* the set-up compares CURRENT_USER() */
+    struct gtid_vector *confirmed; /* during the set-up of a follower: what stood on the board */
+    bool guarded;                  /* a follower's: runs under SESSION TRANSACTION READ ONLY */
+    bool tainted;                  /* may hold state that a reset keeps (a role): never pooled */
+    bool single_statements;        /* multi-statements are off here */
+    bool needs_reset;              /* COM_RESET_CONNECTION must go ahead of the next statement */
+    bool needs_setup;              /* COM_RESET_CONNECTION undid the set-up: send it ahead again */
     unsigned slot;
     uint32_t server_id; /* which server this was */
     uint64_t
@@ -65,7 +68,8 @@ struct backend {
 };
 
 /* Starts connecting; ready() or failed() follows, never from within this call. Counts against
- * max_server_connections: NULL when the limit is reached. Takes a reference of `identity`. */
+ * max_server_connections: NULL when the limit is reached, but for the service account. Takes a
+ * reference of `identity`. */
 struct backend *backend_open(struct worker *worker, const struct topology_server *server,
                              struct identity *identity, bool guarded,
                              const struct backend_events *events, void *owner);

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 /* What every server connection asks for, whatever the client did (docs/ARCHITECTURE.md, session
  * state). */
@@ -21,7 +22,7 @@
 enum {
     SERVER_PACKET_MAX = 0x40000000,
     SETUP_OK_PACKETS = 1,
-    ACCOUNT_PACKETS = 4, /* count, definition, row, terminator */
+    LOOK_PACKETS = 5, /* count, two definitions, row, terminator */
 };
 
 static void broken(struct backend *backend, const char *where)
@@ -53,17 +54,28 @@ void backend_setup_packet(const struct backend *backend, struct buf *out)
     packet_end(out, begin, 0);
 }
 
+/* The set-up asks who and where it is. */
+static bool looks(const struct backend *backend)
+{
+    return backend->checks_account || backend->confirmed;
+}
+
 static void start_setup(struct backend *backend)
 {
     struct buf out = {0};
     backend_setup_packet(backend, &out);
     backend->setup_replies_due = SETUP_OK_PACKETS;
-    if (backend->checks_account) {
+    if (backend->guarded) {
+        free(backend->confirmed);
+        backend->confirmed = memory_zalloc(sizeof(*backend->confirmed));
+        positions_read(backend->worker->shared->positions, backend->slot, backend->confirmed);
+    }
+    if (looks(backend)) {
         size_t begin = packet_begin(&out);
         buf_append_u8(&out, COM_QUERY);
-        buf_append_text(&out, "SELECT CURRENT_USER()");
+        buf_append_text(&out, "SELECT CURRENT_USER(), @@global.gtid_slave_pos");
         packet_end(&out, begin, 0);
-        backend->setup_replies_due += ACCOUNT_PACKETS;
+        backend->setup_replies_due += LOOK_PACKETS;
     }
     backend->needs_setup = false;
     backend->vars_version = 0;
@@ -75,18 +87,18 @@ static void finish_setup(struct backend *backend)
 {
     backend->state = BACKEND_READY;
     backend->checks_account = false;
+    free(backend->confirmed);
+    backend->confirmed = NULL;
     ev_timer_stop(backend->worker->loop, &backend->timer);
     backend->events->ready(backend);
 }
 
-/* The row of SELECT CURRENT_USER(): the account as the server matched it. */
-static void check_account(struct backend *backend, struct span payload)
+/* The account as the server matched it. */
+static void check_account(struct backend *backend, struct span seen)
 {
-    struct reader reader = reader_of(payload);
-    struct span seen = read_lenenc_span(&reader);
     struct buf matched = {0};
     buf_printf(&matched, "%s@%s", backend->identity->account_user, backend->identity->account_host);
-    if (reader.bad || !span_equal(seen, buf_span(&matched)))
+    if (!span_equal(seen, buf_span(&matched)))
         backend_fail(backend, 1045, "28000",
                      "Access denied: the server sees this login as account '%.*s', but the client "
                      "matched '%s'; accounts must match Causeway's address as they match the "
@@ -94,6 +106,31 @@ static void check_account(struct backend *backend, struct span payload)
                      (int)(seen.len < 96 ? seen.len : 96), (const char *)seen.data,
                      (const char *)matched.data);
     buf_free(&matched);
+}
+
+/* What was confirmed before this was asked can't be missing, unless the server lost it. */
+static void check_position(struct backend *backend, struct span text)
+{
+    struct gtid_vector position;
+    if (gtid_vector_parse(text, &position))
+        broken(backend, "@@gtid_slave_pos");
+    else if (!gtid_vector_covers(&position, backend->confirmed))
+        backend_fail(backend, 2013, "08S01",
+                     "the server's position went back: it started anew with less than was "
+                     "confirmed");
+}
+
+static void check_look(struct backend *backend, struct span payload)
+{
+    struct reader reader = reader_of(payload);
+    struct span account = read_lenenc_span(&reader);
+    struct span position = read_lenenc_span(&reader);
+    if (reader.bad)
+        broken(backend, "row of the set-up");
+    else if (backend->checks_account)
+        check_account(backend, account);
+    if (backend->state == BACKEND_SETUP && backend->confirmed)
+        check_position(backend, position);
 }
 
 static void take_setup_packet(struct backend *backend, struct span payload)
@@ -108,9 +145,8 @@ static void take_setup_packet(struct backend *backend, struct span payload)
         return;
     }
     backend->setup_replies_due--;
-    bool row = backend->checks_account && backend->setup_replies_due == 1;
-    if (row)
-        check_account(backend, payload);
+    if (looks(backend) && backend->setup_replies_due == 1)
+        check_look(backend, payload);
 }
 
 /* --- login --- */

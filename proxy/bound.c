@@ -1,8 +1,9 @@
-/* Leader positions for moves: see bound.h. */
+/* What the leader is asked for moves: see bound.h. */
 #include "proxy/bound.h"
 
 #include "proxy/backend.h"
 #include "proxy/base/log.h"
+#include "proxy/bound_answer.h"
 #include "proxy/proto/capability.h"
 #include "proxy/proto/command.h"
 #include "proxy/worker.h"
@@ -10,20 +11,34 @@
 #include <assert.h>
 #include <errno.h>
 
-enum { DEFAULT_COLLATION = 45 }; /* utf8mb4_general_ci */
+enum {
+    DEFAULT_COLLATION = 45, /* utf8mb4_general_ci */
+    PAUSE_FIRST_US = 200,   /* doubles up to .. */
+    PAUSE_LAST_US = 5000,
+    ER_SPECIFIC_ACCESS_DENIED = 1227,
+};
+
+static const char position_question[] =
+    "SELECT @@global.gtid_binlog_pos, @@global.gtid_binlog_state";
+static const char end_question[] = "SHOW MASTER STATUS";
+static const char shown_question[] = "SHOW STATUS LIKE 'binlog_snapshot_%'";
 
 static void start(struct bound *bound);
 
-static void answer(struct bound *bound, struct list *waiters, const struct gtid_vector *position)
+static const char *kind_text(const struct bound *bound)
+{
+    return bound->kind == BOUND_POSITION ? "its position" : "what it shows";
+}
+
+static void answer(struct list *waiters, const struct bound_answer *answer)
 {
     struct list batch;
     list_init(&batch);
     list_move_all(&batch, waiters);
-    (void)bound;
     while (!list_empty(&batch)) {
         struct bound_waiter *waiter = list_object(batch.next, struct bound_waiter, node);
         list_remove(&waiter->node);
-        waiter->answered(waiter, position);
+        waiter->answered(waiter, answer);
     }
 }
 
@@ -33,15 +48,17 @@ static void drop_connection(struct bound *bound, const char *why)
         backend_close(bound->backend, why);
     bound->backend = NULL;
     bound->under_way = false;
+    bound->behind = false;
     ev_timer_stop(bound->worker->loop, &bound->timer);
 }
 
 static void give_up(struct bound *bound, const char *why)
 {
-    log_debug("worker %u: no leader position: %s", bound->worker->index, why);
+    log_debug("worker %u: the leader did not tell %s: %s", bound->worker->index, kind_text(bound),
+              why);
     drop_connection(bound, why);
-    answer(bound, &bound->current, NULL);
-    answer(bound, &bound->next, NULL);
+    answer(&bound->current, NULL);
+    answer(&bound->next, NULL);
 }
 
 static void on_ready(struct backend *backend)
@@ -51,27 +68,106 @@ static void on_ready(struct backend *backend)
     start(bound);
 }
 
-/* The packets of SELECT @@global.gtid_binlog_pos: count, definition, row, terminator. True when the
- * whole answer is there; then `position` is filled in, or *bad is set. */
-static bool parse_answer(struct bound *bound, struct gtid_vector *position, bool *bad)
+/* --- the questions --- */
+
+static void arm(struct bound *bound, double seconds)
 {
-    struct stream *stream = &bound->backend->stream;
-    struct reader reader = reader_of(span_of(stream_data(stream), stream_len(stream)));
-    for (int packet = 0; packet < 4; packet++) {
-        uint32_t len = read_u24(&reader);
-        read_u8(&reader);
-        struct span payload = read_span(&reader, len);
-        if (reader.bad)
-            return false;
-        if (payload.len == 0 || payload.data[0] == 0xff) {
-            *bad = true;
-            return true;
-        }
-        struct reader row = reader_of(payload);
-        if (packet == 2 && (gtid_vector_parse(read_lenenc_span(&row), position) || row.bad))
-            *bad = true;
-    }
-    return true;
+    ev_timer_stop(bound->worker->loop, &bound->timer);
+    ev_timer_set(&bound->timer, seconds, 0.);
+    ev_timer_start(bound->worker->loop, &bound->timer);
+}
+
+static void add_question(struct buf *out, const char *sql)
+{
+    size_t begin = packet_begin(out);
+    buf_append_u8(out, COM_QUERY);
+    buf_append_text(out, sql);
+    packet_end(out, begin, 0);
+}
+
+/* Asks on behalf of `current`. */
+static void ask(struct bound *bound)
+{
+    struct buf out = {0};
+    if (bound->kind == BOUND_POSITION)
+        add_question(&out, position_question);
+    else if (!bound->behind)
+        add_question(&out, end_question);
+    if (bound->kind == BOUND_SHOWN)
+        add_question(&out, shown_question);
+    bound->under_way = true;
+    int error = stream_write_span(&bound->backend->stream, buf_span(&out));
+    buf_free(&out);
+    if (error)
+        give_up(bound, "the connection to the leader broke");
+    else
+        arm(bound, bound->worker->config->connect_timeout_ms / 1000.);
+}
+
+static void finish(struct bound *bound, const struct bound_answer *content)
+{
+    bound->under_way = false;
+    bound->behind = false;
+    ev_timer_stop(bound->worker->loop, &bound->timer);
+    answer(&bound->current, content);
+    if (!list_empty(&bound->next) && !bound->under_way)
+        start(bound);
+}
+
+/* The leader has written more than it shows (a group of commits, or semi-sync waits for its
+ * followers): asked again after a pause. */
+static void ask_later(struct bound *bound)
+{
+    bound->pause_us = bound->behind ? bound->pause_us * 2 : PAUSE_FIRST_US;
+    if (bound->pause_us > PAUSE_LAST_US)
+        bound->pause_us = PAUSE_LAST_US;
+    bound->behind = true;
+    bound->under_way = false;
+    arm(bound, bound->pause_us / 1e6);
+}
+
+static void take_trouble(struct bound *bound, const struct bound_trouble *trouble)
+{
+    if (trouble->code == ER_SPECIFIC_ACCESS_DENIED && bound->worker->counters.shown_denied++ == 0)
+        log_error("worker %u: the service account may not ask the leader where its log ends (%s): "
+                  "reads on the leader after reads on a follower are refused; grant it BINLOG "
+                  "MONITOR",
+                  bound->worker->index, trouble->text);
+    give_up(bound, trouble->text);
+}
+
+static void take_position(struct bound *bound, struct span bytes)
+{
+    struct bound_answer content;
+    struct bound_trouble trouble;
+    int found = bound_answer_position(bytes, &content, &trouble);
+    if (found < 0)
+        take_trouble(bound, &trouble);
+    if (found <= 0)
+        return;
+    /* The call-backs may end this connection, and its buffer with it. */
+    bound->state.len = 0;
+    buf_append_span(&bound->state, content.state);
+    content.state = buf_span(&bound->state);
+    stream_consume(&bound->backend->stream, bytes.len);
+    finish(bound, &content);
+}
+
+static void take_shown(struct bound *bound, struct span bytes)
+{
+    static const struct bound_answer all_shown = {.position = {.count = 0}};
+    struct binlog_place shown;
+    struct bound_trouble trouble;
+    int found = bound_answer_shown(bytes, bound->behind ? NULL : &bound->end, &shown, &trouble);
+    if (found < 0)
+        take_trouble(bound, &trouble);
+    if (found <= 0)
+        return;
+    stream_consume(&bound->backend->stream, bytes.len);
+    if (binlog_place_reached(&shown, &bound->end))
+        finish(bound, &all_shown);
+    else
+        ask_later(bound);
 }
 
 static void on_readable(struct backend *backend)
@@ -84,20 +180,11 @@ static void on_readable(struct backend *backend)
         give_up(bound, "the connection to the leader ended");
         return;
     }
-    struct gtid_vector position = {0};
-    bool bad = false;
-    if (!parse_answer(bound, &position, &bad))
-        return;
-    if (bad) {
-        give_up(bound, "the leader's answer could not be read");
-        return;
-    }
-    stream_consume(&backend->stream, stream_len(&backend->stream));
-    bound->under_way = false;
-    ev_timer_stop(bound->worker->loop, &bound->timer);
-    answer(bound, &bound->current, &position);
-    if (!list_empty(&bound->next) && !bound->under_way)
-        start(bound);
+    struct span bytes = span_of(stream_data(&backend->stream), stream_len(&backend->stream));
+    if (bound->kind == BOUND_POSITION)
+        take_position(bound, bytes);
+    else
+        take_shown(bound, bytes);
 }
 
 static void on_drained(struct backend *backend)
@@ -112,18 +199,17 @@ static void on_failed(struct backend *backend)
 
 static const struct backend_events bound_events = {on_ready, on_readable, on_drained, on_failed};
 
-static void on_timeout(struct ev_loop *loop, struct ev_timer *timer, int events)
+static void on_timer(struct ev_loop *loop, struct ev_timer *timer, int events)
 {
     (void)loop;
     (void)events;
-    give_up(list_object(timer, struct bound, timer), "no answer in time");
-}
-
-static void arm(struct bound *bound, uint32_t timeout_ms)
-{
-    ev_timer_stop(bound->worker->loop, &bound->timer);
-    ev_timer_set(&bound->timer, timeout_ms / 1000., 0.);
-    ev_timer_start(bound->worker->loop, &bound->timer);
+    struct bound *bound = list_object(timer, struct bound, timer);
+    if (bound->under_way)
+        give_up(bound, "no answer in time");
+    else if (!list_empty(&bound->current))
+        ask(bound);
+    else /* all of them have left */
+        finish(bound, NULL);
 }
 
 static void connect_leader(struct bound *bound)
@@ -147,34 +233,31 @@ static void start(struct bound *bound)
         connect_leader(bound);
         return;
     }
-    if (bound->backend->state != BACKEND_READY || bound->under_way)
+    if (bound->backend->state != BACKEND_READY || bound->under_way || bound->behind)
         return;
     assert(list_empty(&bound->current));
     if (list_empty(&bound->next))
         return;
     list_move_all(&bound->current, &bound->next);
-    static const uint8_t query[] = "\x20\0\0\0\x03SELECT @@global.gtid_binlog_pos";
-    static_assert(sizeof(query) - 1 == PACKET_HEADER_BYTES + 0x20, "length of the query");
-    bound->under_way = true;
-    worker->counters.bounds_fetched++;
-    if (stream_write_span(&bound->backend->stream, span_of(query, sizeof(query) - 1)))
-        give_up(bound, "the connection to the leader broke");
+    if (bound->kind == BOUND_POSITION)
+        worker->counters.bounds_fetched++;
     else
-        arm(bound, worker->config->connect_timeout_ms);
+        worker->counters.shown_fetched++;
+    ask(bound);
 }
 
-void bound_init(struct bound *bound, struct worker *worker)
+void bound_init(struct bound *bound, struct worker *worker, enum bound_kind kind)
 {
-    *bound = (struct bound){.worker = worker};
+    *bound = (struct bound){.worker = worker, .kind = kind};
     list_init(&bound->current);
     list_init(&bound->next);
-    ev_timer_init(&bound->timer, on_timeout, 0., 0.);
+    ev_timer_init(&bound->timer, on_timer, 0., 0.);
 }
 
 void bound_ask(struct bound *bound, struct bound_waiter *waiter)
 {
     list_append(&bound->next, &waiter->node);
-    if (!bound->under_way)
+    if (!bound->under_way && !bound->behind)
         start(bound);
 }
 
@@ -205,7 +288,7 @@ void bound_review(struct bound *bound)
     identity_unref(bound->identity);
     bound->identity = identity;
     /* Ahead of the first move, which should not pay for the connect. */
-    if (!bound->backend && topology->leader >= 0)
+    if (!bound->backend && bound->kind == BOUND_POSITION && topology->leader >= 0)
         connect_leader(bound);
 }
 
@@ -214,4 +297,5 @@ void bound_close(struct bound *bound)
     give_up(bound, "the worker ends");
     identity_unref(bound->identity);
     bound->identity = NULL;
+    buf_free(&bound->state);
 }

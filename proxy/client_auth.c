@@ -9,6 +9,7 @@
 #include "proxy/proto/reply.h"
 #include "proxy/session.h"
 #include "proxy/worker.h"
+#include "router/own_words.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -34,6 +35,7 @@ enum { DEFAULT_COLLATION = 45, LOGIN_PACKET_MAX = 64 << 10 };
 struct login_state {
     char *user;
     char *schema; /* NULL: none asked for */
+    char *key;    /* connection attribute causeway_key; NULL: none */
     uint8_t proof[NATIVE_HASH_BYTES];
     size_t proof_len;
     uint16_t collation;
@@ -52,6 +54,7 @@ void client_auth_forget(struct session *session)
     memory_wipe(login->proof, sizeof(login->proof));
     free(login->user);
     free(login->schema);
+    free(login->key);
     free(login);
     session->login = NULL;
 }
@@ -128,6 +131,9 @@ static void take_login(struct session *session, const struct login *login, uint8
     state->user = memory_strndup(login->user.data, login->user.len);
     if (login->schema.len)
         state->schema = memory_strndup(login->schema.data, login->schema.len);
+    struct span key;
+    if (attributes_find(login->attributes, "causeway_key", &key) > 0 && key.len > 0)
+        state->key = memory_strndup(key.data, key.len);
     state->collation = login->collation;
     state->seq = seq;
     state->changes_user = changes_user;
@@ -266,6 +272,20 @@ static void forget_session_state(struct session *session)
     statements_clear(&session->statements);
 }
 
+/* False: there are too many. */
+static bool take_login_key(struct session *session)
+{
+    enum key_source source = session->worker->config->policy.key;
+    const struct login_state *login = session->login;
+    struct span name = {0};
+    (void)session_name_key(session, name);
+    if (source == KEY_USER)
+        name = span_text(login->user);
+    else if (source == KEY_ATTRIBUTE && login->key && strlen(login->key) <= OWN_KEY_MAX_BYTES)
+        name = span_text(login->key);
+    return session_name_login_key(session, source, name);
+}
+
 enum step step_login_verify(struct session *session)
 {
     struct login_state *login = session->login;
@@ -304,6 +324,8 @@ enum step step_login_verify(struct session *session)
     sessvars_set_login_collation(&session->vars, login->collation);
     if (login->schema)
         sessvars_set_schema(&session->vars, span_text(login->schema));
+    if (!take_login_key(session))
+        return session_refuse(session, 1040, "08004", "Too many keys are in use (max_keys)");
     session->command = (struct command){.code = COM_CONNECT,
                                         .forced = -1,
                                         .consistency = -1,

@@ -2,6 +2,7 @@
  * here is; the rest leaves with the answer to "may a follower run it?". */
 #include "proxy/base/log.h"
 #include "proxy/kill.h"
+#include "proxy/own_answer.h"
 #include "proxy/proto/capability.h"
 #include "proxy/proto/command.h"
 #include "proxy/proto/reply.h"
@@ -29,7 +30,7 @@ static struct span argument(const struct session *session)
     return span_of(payload.data + 1, payload.len - 1);
 }
 
-static unsigned lex_mode(const struct session *session)
+unsigned session_lex_mode(const struct session *session)
 {
     return (session->status & SERVER_STATUS_ANSI_QUOTES ? LEX_ANSI_QUOTES : 0) |
            (session->status & SERVER_STATUS_NO_BACKSLASH_ESCAPES ? LEX_NO_BACKSLASH_ESCAPES : 0) |
@@ -83,6 +84,16 @@ static void apply_rule(struct session *session, const struct rule *rule)
         request_follower(session, named_slot(session->worker->topology, span_text(rule->server)));
 }
 
+/* False: the statement was refused. */
+static bool take_key(struct session *session, struct span name)
+{
+    if (name.len == 0 || session_name_command_key(session, name))
+        return true;
+    session->worker->counters.keys_refused++;
+    session_refuse(session, 1040, "08004", "Too many keys are in use (max_keys)");
+    return false;
+}
+
 /* A hint beats a rule. False: the statement was refused. */
 static bool apply_hint(struct session *session, const struct hint *hint)
 {
@@ -94,9 +105,9 @@ static bool apply_hint(struct session *session, const struct hint *hint)
         return false;
     }
     if (hint->consistency.len)
-        command->consistency = span_equal(hint->consistency, span_text("eventual"))
-                                   ? CONSISTENCY_EVENTUAL
-                                   : CONSISTENCY_SESSION;
+        command->consistency = (int8_t)hint_consistency(hint);
+    if (!take_key(session, hint->key))
+        return false;
     if (hint->to == HINT_NONE)
         return true;
     command->forced = -1;
@@ -141,7 +152,7 @@ static bool apply_policy(struct session *session, struct span sql, const struct 
 static bool judge(struct session *session, struct span sql, struct statement_class *class)
 {
     struct command *command = &session->command;
-    classify(sql, lex_mode(session), class);
+    classify(sql, session_lex_mode(session), class);
     command->flags = class->flags;
     command->digest = class->digest;
     command->previous = class->target == CLASS_PREVIOUS;
@@ -160,7 +171,7 @@ static enum step take_query(struct session *session)
         /* Rules see its beginning; what all of it does nobody looks at, so it runs on the leader.
          */
         struct hint none = {0};
-        command->flags = CLASS_OPAQUE;
+        command->flags = CLASS_OPAQUE | CLASS_PLAIN_READ;
         if (!apply_policy(session, argument(session), &none))
             return session->state == SESSION_CLOSED ? STEP_WAIT : STEP_MORE;
         command->read = false;
@@ -168,6 +179,8 @@ static enum step take_query(struct session *session)
         return to_leader(session);
     }
     if (!judge(session, argument(session), &class))
+        return session->state == SESSION_CLOSED ? STEP_WAIT : STEP_MORE;
+    if (command->flags & CLASS_OWN_WORD && own_take(session, argument(session)))
         return session->state == SESSION_CLOSED ? STEP_WAIT : STEP_MORE;
     if (command->flags & CLASS_KILL && kill_from_text(session, argument(session)))
         return STEP_WAIT;
@@ -186,6 +199,8 @@ static enum step take_prepare(struct session *session)
      * counts, and "the last one" is none: a pipelined EXECUTE must not run the one before. */
     session->statements.last_prepared = 0;
     if (!judge(session, argument(session), &class))
+        return session->state == SESSION_CLOSED ? STEP_WAIT : STEP_MORE;
+    if (command->flags & CLASS_OWN_WORD && own_prepare(session, argument(session)))
         return session->state == SESSION_CLOSED ? STEP_WAIT : STEP_MORE;
     if (class.target == CLASS_READ_TRX)
         command->read = false;
@@ -220,6 +235,10 @@ static enum step take_execute(struct session *session)
         session_protocol_error(session, "COM_STMT_EXECUTE is too short for its parameters");
         return STEP_WAIT;
     }
+    if (!take_key(session, buf_span(&statement->key)))
+        return session->state == SESSION_CLOSED ? STEP_WAIT : STEP_MORE;
+    if (statement->own)
+        return own_execute(session, statement);
     command->statement = statement;
     command->flags = statement->flags;
     command->digest = statement->digest;
@@ -248,6 +267,9 @@ static enum step take_long_data(struct session *session)
                                          : session_finish_command(session);
     session->command.long_data_serial = statement->long_data_serial;
     statement->long_data_serial = LONG_DATA_LOST; /* until it is sent */
+    if (statement->own)
+        return session->command.streamed ? unknown_statement(session, "long data")
+                                         : session_finish_command(session);
     session->command.statement = statement;
     return to_leader(session);
 }
@@ -306,6 +328,8 @@ static enum step take_stmt_reset(struct session *session)
         return unknown_statement(session, "mysqld_stmt_reset");
     bool sent_ahead = statement->long_data_serial != 0;
     statement->long_data_serial = 0;
+    if (statement->own)
+        return session_accept(session);
     session->command.statement = statement;
     if (sent_ahead)
         return to_leader(session);

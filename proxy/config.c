@@ -128,6 +128,24 @@ static void check_console(struct config_parse *parse)
                            config_quote(config->console).text);
 }
 
+/* The other listeners have an address of their own: it must be neither of these. */
+static void check_http(struct config_parse *parse)
+{
+    struct config *config = parse->config;
+    const char *other = NULL;
+    if (!config->http)
+        return;
+    if (config->console && strcmp(config->console, config->http) == 0)
+        other = "console";
+    for (size_t i = 0; i < config->listen_count; i++)
+        if (strcmp(config->listen[i].text, config->http) == 0)
+            other = "listen";
+    if (other)
+        config_problem(&parse->problems,
+                       config_part_line(config_parse_find(parse, CONFIG_PROXY, NULL), "http"),
+                       "http and %s have one address: %s", other, config_quote(config->http).text);
+}
+
 /* --- servers --- */
 
 static void check_address_alone(struct config_parse *parse, const struct config_part *part)
@@ -149,7 +167,8 @@ static void check_address_not_own(struct config_parse *parse, const struct confi
 {
     const struct config *config = parse->config;
     const char *address = part->object.server.address;
-    bool own = config->console && strcmp(config->console, address) == 0;
+    bool own = (config->console && strcmp(config->console, address) == 0) ||
+               (config->http && strcmp(config->http, address) == 0);
     for (size_t i = 0; i < config->listen_count && !own; i++)
         own = strcmp(config->listen[i].text, address) == 0;
     if (own)
@@ -237,6 +256,7 @@ static void check_whole(struct config_parse *parse)
     check_required(parse);
     check_cluster_password(parse);
     check_console(parse);
+    check_http(parse);
 }
 
 struct config *config_load(const char *path, struct config_errors *errors)

@@ -31,6 +31,7 @@ struct config {
     char *console_user;
     char *console_password;      /* from either key; may be NULL with a unix socket */
     char *console_password_file; /* as written, or NULL */
+    char *http;                  /* address, or NULL: no metrics over HTTP */
     int log_level;               /* enum log_level */
     uint32_t login_timeout_ms;
     uint32_t drain_ms;
@@ -41,6 +42,7 @@ struct config {
     char *cluster_password_file; /* as written, or NULL */
     uint32_t probe_interval_ms;
     uint32_t connect_timeout_ms; /* to a server, login included */
+    uint32_t log_server_id;      /* that the leader's log is followed with; 0: derived */
 
     size_t server_count; /* [server:NAME] */
     struct config_server *servers;

@@ -39,6 +39,7 @@ static_assert(sizeof(section_titles) == sizeof(section_words), "a title for each
 
 #define LISTEN            .type = &config_type_listen
 #define THREADS(low, top) .type = &config_type_threads, .smallest = (low), .largest = (top)
+#define AUTO(low, top)    .type = &config_type_auto, .smallest = (low), .largest = (top)
 #define NUMBER(low, top)  .type = &config_type_number, .smallest = (low), .largest = (top)
 #define TIME(low, top)    .type = &config_type_time, .smallest = (low), .largest = (top)
 #define TEXT(top)         .type = &config_type_text, .smallest = 1, .largest = (top)
@@ -49,6 +50,8 @@ static_assert(sizeof(section_titles) == sizeof(section_words), "a title for each
 #define LATER(accepted)   .later_words = (accepted)
 #define DEFAULT(text)     .standard = (text)
 
+#define CONSISTENCIES "eventual | session | key | strong"
+
 static const struct config_key keys[] = {
     {PROXY(listen), IN_CONFIG(listen), LISTEN, DEFAULT("127.0.0.1:4006"), .restart = true},
     {PROXY(threads), IN_CONFIG(threads), THREADS(1, 256), DEFAULT("auto"), .restart = true},
@@ -57,6 +60,7 @@ static const struct config_key keys[] = {
     {PROXY(console_user), IN_CONFIG(console_user), TEXT(128), DEFAULT("admin")},
     {PROXY(console_password), IN_CONFIG(console_password), TEXT(512), .secret = true},
     {PROXY(console_password_file), IN_CONFIG(console_password_file), TEXT(4096)},
+    {PROXY(http), IN_CONFIG(http), BIND, .restart = true},
     {PROXY(log_level), IN_CONFIG(log_level), WORDS("error | warn | info | debug"), DEFAULT("info")},
     {PROXY(login_timeout), IN_CONFIG(login_timeout_ms), TIME(100, HOUR_MS), DEFAULT("10s")},
     {PROXY(drain), IN_CONFIG(drain_ms), TIME(0, DAY_MS), DEFAULT("30s")},
@@ -68,12 +72,15 @@ static const struct config_key keys[] = {
     {CLUSTER(password_file), IN_CONFIG(cluster_password_file), TEXT(4096)},
     {CLUSTER(probe_interval), IN_CONFIG(probe_interval_ms), TIME(50, HOUR_MS), DEFAULT("500ms")},
     {CLUSTER(connect_timeout), IN_CONFIG(connect_timeout_ms), TIME(50, HOUR_MS), DEFAULT("3s")},
+    {CLUSTER(log_server_id), IN_CONFIG(log_server_id), AUTO(1, UINT32_MAX), DEFAULT("auto")},
 
     {SERVER(address), IN_SERVER(address), ADDRESS, .required = true},
     {SERVER(weight), IN_SERVER(weight), NUMBER(0, 1000), DEFAULT("1")},
 
-    {ROUTING(consistency), IN_CONFIG(policy.consistency), WORDS("eventual | session"),
-     LATER("key | strong"), DEFAULT("session")},
+    {ROUTING(consistency), IN_CONFIG(policy.consistency), WORDS(CONSISTENCIES), DEFAULT("session")},
+    {ROUTING(key), IN_CONFIG(policy.key), WORDS("none | user | attribute"), DEFAULT("none")},
+    {ROUTING(max_keys), IN_CONFIG(policy.max_keys), NUMBER(1, 10000000), DEFAULT("100000")},
+    {ROUTING(lost_write), IN_CONFIG(policy.lost_write), WORDS("error | warn"), DEFAULT("error")},
     {ROUTING(on_lag), IN_CONFIG(policy.on_lag), WORDS("wait | leader"), DEFAULT("wait")},
     {ROUTING(causal_timeout), IN_CONFIG(policy.causal_timeout_ms), TIME(0, HOUR_MS),
      DEFAULT("100ms")},
@@ -94,7 +101,7 @@ static const struct config_key keys[] = {
     {RULE(user), IN_RULE(user), TEXT(384)},
     {RULE(schema), IN_RULE(schema), TEXT(256)},
     {RULE(to), IN_RULE(to), TARGET},
-    {RULE(consistency), IN_RULE(consistency), WORDS("eventual | session"), LATER("key | strong")},
+    {RULE(consistency), IN_RULE(consistency), WORDS(CONSISTENCIES)},
 };
 
 const char *config_section_word(enum config_section section)

@@ -131,6 +131,27 @@ static void threads_accepts(const struct config_key *key, struct buf *out)
 const struct config_type config_type_threads = {threads_parse, number_format, threads_accepts,
                                                 NULL};
 
+/* --- a number, or found out --- */
+
+static int auto_parse(const struct config_key *key, void *object, const char *value,
+                      struct buf *why)
+{
+    if (strcmp(value, "auto") != 0)
+        return number_parse(key, object, value, why);
+    *number_at(key, object) = 0;
+    return 0;
+}
+
+static void auto_format(const struct config_key *key, const void *object, struct buf *out)
+{
+    if (*number_at(key, object) == 0)
+        buf_append_text(out, "auto");
+    else
+        number_format(key, object, out);
+}
+
+const struct config_type config_type_auto = {auto_parse, auto_format, threads_accepts, NULL};
+
 /* --- times --- */
 
 static const struct time_unit {

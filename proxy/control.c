@@ -116,6 +116,7 @@ static struct cluster_settings cluster_settings(const struct config *config,
                                      .password = config->cluster_password,
                                      .probe_interval_ms = config->probe_interval_ms,
                                      .max_lag_ms = config->policy.max_lag_ms,
+                                     .log_server_id = config->log_server_id,
                                      .count = config->server_count,
                                      .servers = servers};
 }
@@ -316,12 +317,14 @@ static void stop_all(struct control *control)
         worker_free(control->workers[i]);
     free(control->workers);
     admin_stop(control->admin);
+    metrics_stop(control->metrics);
     cluster_stop(control->cluster);
     control->cluster = NULL;
     mailbox_close(&control->mailbox);
     topology_unref(control->topology);
     accounts_unref(control->accounts);
     positions_free(control->shared.positions);
+    keys_free(control->shared.keys);
     for (size_t i = 0; i < control->config->listen_count; i++)
         if (strncmp(control->config->listen[i].text, "unix:", 5) == 0)
             unlink(control->config->listen[i].text + 5);
@@ -329,11 +332,23 @@ static void stop_all(struct control *control)
     ev_loop_destroy(control->loop);
 }
 
+static int start_metrics(struct control *control)
+{
+    struct metrics_source source = {control_metrics, control};
+    if (!control->config->http)
+        return 0;
+    int error = metrics_start(&control->metrics, control->loop, control->config->http, &source);
+    if (error)
+        log_error("can't listen on HTTP address %s: %s", control->config->http, strerror(-error));
+    return error;
+}
+
 static int serve(struct control *control)
 {
     struct admin_source source = {.context = control,
                                   .servers = control_table_servers,
                                   .positions = control_table_positions,
+                                  .keys = control_table_keys,
                                   .reload = control_reload,
                                   .drain = control_drain,
                                   .collect = control_collect};
@@ -349,6 +364,8 @@ static int serve(struct control *control)
                   strerror(-error));
         return 1;
     }
+    if (start_metrics(control))
+        return 1;
     for (size_t i = 0; i < control->config->listen_count; i++)
         log_info("listening on %s", control->config->listen[i].text);
     log_info("causeway %s is ready: %u workers", CAUSEWAY_VERSION, control->worker_count);
@@ -367,6 +384,7 @@ int control_run(struct config *config)
     signal(SIGPIPE, SIG_IGN);
     control.loop = ev_loop_new(EVFLAG_AUTO);
     control.shared.positions = positions_new();
+    control.shared.keys = keys_new();
     control.topology = topology_new(0);
     control.topology->leader = -1;
     control.accounts = accounts_new();

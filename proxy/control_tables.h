@@ -4,6 +4,7 @@
 #define CAUSEWAY_PROXY_CONTROL_TABLES_H
 
 #include "proxy/admin.h"
+#include "proxy/metrics.h"
 #include "proxy/worker.h"
 #include "router/cluster/cluster.h"
 
@@ -16,6 +17,7 @@ struct control {
     struct accounts *accounts;
     struct cluster *cluster;
     struct admin *admin;
+    struct metrics *metrics; /* NULL: off */
     struct worker **workers;
     unsigned worker_count;
     bool stopping; /* a signal asked for it */
@@ -24,9 +26,13 @@ struct control {
 /* As struct admin_source wants them; `context` is the struct control. */
 void control_table_servers(void *context, struct admin_table *out);
 void control_table_positions(void *context, struct admin_table *out);
+void control_table_keys(void *context, struct admin_table *out);
 int control_reload(void *context, struct buf *report); /* control.c */
 int control_drain(void *context, const char *server, bool drained);
 void control_collect(void *context, enum admin_topic topic, struct admin_table *out,
+                     void (*done)(void *done_context), void *done_context);
+/* As struct metrics_source wants it. */
+void control_metrics(void *context, enum metrics_page page, struct buf *out,
                      void (*done)(void *done_context), void *done_context);
 
 #endif

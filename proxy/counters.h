@@ -14,12 +14,16 @@
     X(statements_follower, "statements run on a follower")                                         \
     X(moves, "reads on another server than the last one")                                          \
     X(bounds_fetched, "leader positions fetched for moves")                                        \
+    X(shown_fetched, "times the leader was asked what it shows")                                   \
+    X(shown_denied, "of those: refused, BINLOG MONITOR is missing")                                \
     X(causal_waits, "reads held until a follower had caught up")                                   \
     X(causal_timeouts, "of those: causal_timeout ran out")                                         \
     X(leader_waits, "statements held until there was a leader")                                    \
     X(reads_retried, "reads run again because their server failed")                                \
     X(writes_found, "reads that turned out to write and ran again on the leader")                  \
     X(leader_lost, "sessions that lost their leader connection")                                   \
+    X(lost_writes, "sessions told of a write that the new leader does not have")                   \
+    X(keys_refused, "statements refused: too many keys")                                           \
     X(server_connects, "server connections opened")                                                \
     X(server_connect_errors, "server connections that failed")                                     \
     X(server_reuses, "server connections taken from the pool")                                     \

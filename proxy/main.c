@@ -1,4 +1,5 @@
 /* The process: its command line. */
+#include "proxy/binlog_command.h"
 #include "proxy/config.h"
 #include "proxy/control.h"
 
@@ -10,6 +11,7 @@ static const char usage[] =
     "\n"
     "  causeway [run] -c proxy.ini   run in the foreground, log to standard error\n"
     "  causeway check proxy.ini      say what is wrong with a configuration, all at once\n"
+    "  causeway binlog FILE...       print a binary log; causeway binlog --help tells more\n"
     "  causeway --version\n"
     "  causeway --help\n"
     "\n"
@@ -61,6 +63,8 @@ int main(int argc, char **argv)
     }
     if (at < argc && strcmp(argv[at], "check") == 0)
         return argc == 3 ? check(argv[2]) : misuse("check takes one file");
+    if (at < argc && strcmp(argv[at], "binlog") == 0)
+        return binlog_command(argc - at, argv + at);
     if (at < argc && strcmp(argv[at], "run") == 0)
         at++;
     if (argc - at == 2 && strcmp(argv[at], "-c") == 0)

@@ -237,6 +237,8 @@ static enum outcome take_prepare_ok(struct relay *relay, const struct result_eve
     struct statement *statement = statements_add(&session->statements, sql, &class);
     statement->consistency = command->consistency;
     statement->forced_slot = command->forced;
+    if (command->key)
+        buf_append_span(&statement->key, session_command_key_name(session));
     statement->parameters = load_u16(payload + 7);
     statement_prepared(statement, relay->backend, load_u32(payload + 1));
     result_take(&session->parser, event, packet, 0);

@@ -10,6 +10,9 @@
  * Leaves in worker->tracked the session state that the client may see. */
 int relay_note_ok(struct session *session, struct ok_reply *ok);
 
+/* The leader has shown of its state what no GTID tells. */
+void relay_note_leader_seen(struct session *session);
+
 /* An ERR has come. */
 void relay_note_err(struct session *session);
 

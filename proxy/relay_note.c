@@ -51,13 +51,36 @@ static bool client_may_see(const struct track_entry *entry, void *context)
     return entry->type == TRACK_SCHEMA;
 }
 
+/* What a leader says that another worker knows to be replaced is of the old history: with it the
+ * requirement must be checked against the new one again. */
+static struct requirement *requirement_of_leader(struct session *session)
+{
+    struct requirement *requirement = session_requirement(session);
+    if (requirement->epoch > session->worker->topology->epoch)
+        requirement->epoch = REQUIREMENT_UNCHECKED;
+    return requirement;
+}
+
+void relay_note_leader_seen(struct session *session)
+{
+    requirement_saw_leader(requirement_of_leader(session), &session->command.proof);
+    session_settle(session);
+}
+
 static void note_gtid(struct session *session, struct span value)
 {
     struct gtid gtid;
-    if (session->running->guarded || gtid_parse(value, &gtid))
+    if (session->running->guarded || value.len == 0)
         return;
+    if (gtid_parse(value, &gtid)) {
+        relay_note_leader_seen(session);
+        return;
+    }
     bool one_domain = positions_domain_count(session->worker->shared->positions) <= 1;
-    if (requirement_wrote(&session->requirement, &gtid, one_domain) && !session->too_many_domains) {
+    int error = requirement_wrote(requirement_of_leader(session), &gtid, one_domain,
+                                  &session->command.proof);
+    session_settle(session);
+    if (error && !session->too_many_domains) {
         session_log(session, LOG_LEVEL_WARN,
                     "more than %d GTID domains in one session: it stays on the leader",
                     GTID_DOMAINS_MAX);
@@ -116,7 +139,7 @@ int relay_note_ok(struct session *session, struct ok_reply *ok)
     }
     session_note_status(session, session->running, ok->status);
     if (!session->running->guarded && !gtid && shows_data(&session->command))
-        requirement_saw_leader(&session->requirement);
+        relay_note_leader_seen(session);
     return 0;
 }
 
@@ -126,7 +149,7 @@ void relay_note_err(struct session *session)
     /* An error shows state as well (a duplicate key), and may hide a commit: the next follower read
      * is a move, whose bound covers both. */
     if (!session->running->guarded)
-        requirement_saw_leader(&session->requirement);
+        relay_note_leader_seen(session);
 }
 
 void relay_note_begin(struct session *session)
@@ -136,8 +159,23 @@ void relay_note_begin(struct session *session)
     command->begun = true;
     if (!backend->guarded)
         return;
-    requirement_read(&session->requirement, (int)backend->slot, command->read_generation,
+    requirement_read(session_requirement(session), (int)backend->slot, command->read_generation,
                      command->move);
+    session_settle(session);
+}
+
+/* What was shown after the first part of the reply had gone out, another connection of the key may
+ * not know of yet. And where the server started anew meanwhile, it may be of either life. */
+static void note_follower_seen(struct session *session)
+{
+    const struct command *command = &session->command;
+    int slot = (int)session->running->slot;
+    struct requirement *requirement = session_requirement(session);
+    if (positions_generation(session->worker->shared->positions, (unsigned)slot) !=
+        command->read_generation)
+        requirement_lost(requirement, slot);
+    requirement_read(requirement, slot, command->read_generation, false);
+    session_settle(session);
 }
 
 static void note_sticky(struct session *session)
@@ -185,6 +223,7 @@ static void note_reset(struct session *session)
     session->sticky &= STICKY_ROLE | STICKY_UNKNOWN; /* a reset keeps the role (measured) */
     session->holds = session->sticky != 0;
     session->was_reset = true;
+    (void)session_name_key(session, (struct span){0}); /* a user variable like others */
     statements_clear(&session->statements);
     sessvars_reset(&session->vars);
     session->leader->needs_setup = true;
@@ -197,10 +236,8 @@ void relay_note_end(struct session *session)
 {
     struct command *command = &session->command;
     struct backend *backend = session->running;
-    if (backend->guarded && positions_generation(session->worker->shared->positions,
-                                                 backend->slot) != command->read_generation)
-        /* The server started anew meanwhile: what was read may be of either life. */
-        requirement_lost(&session->requirement, (int)backend->slot);
+    if (backend->guarded)
+        note_follower_seen(session);
     if (command->failed || backend->guarded)
         return;
     note_sticky(session);

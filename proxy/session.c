@@ -139,7 +139,6 @@ void session_open(struct worker *worker, int fd, const struct sockaddr *peer)
     struct session *session = slab_get(&worker->session_slab);
     session->worker = worker;
     session->id = next_id(worker);
-    session->pin = -1;
     session->connected_ms = clock_now_ms();
     address_host_text(peer, session->peer, sizeof(session->peer));
     list_append(&worker->sessions, &session->node);
@@ -185,6 +184,7 @@ void session_close(struct session *session, const char *why)
     session_disarm(session);
     list_remove(&session->wait_node);
     bound_forget(&session->bound_waiter);
+    session_forget_keys(session);
     stream_close(&session->client);
     client_auth_forget(session);
     identity_unref(session->identity);

@@ -5,6 +5,7 @@
 
 #include "proxy/backend.h"
 #include "proxy/bound.h"
+#include "proxy/keys.h"
 #include "proxy/proto/result.h"
 #include "proxy/statements.h"
 #include "router/policy.h"
@@ -25,6 +26,7 @@ struct rule;
     X(DISCARD, discard)               /* the rest of a long command that was refused */            \
     X(ROUTE, route)                   /* which server? */                                          \
     X(WAIT_BOUND, wait)               /* a leader position is being fetched */                     \
+    X(WAIT_SHOWN, wait)               /* the leader must show first what was seen */               \
     X(WAIT_POSITION, wait)            /* a follower must catch up first */                         \
     X(WAIT_LEADER, wait)              /* there is no leader */                                     \
     X(WAIT_KILL, wait)                /* a KILL is being carried out */                            \
@@ -54,19 +56,21 @@ enum sticky {
 
 /* The command under way. */
 struct command {
-    uint8_t code;    /* enum command_code; COM_CONNECT while the session logs in */
-    uint8_t shape;   /* enum result_shape of its reply */
-    bool read;       /* a follower may run it */
-    bool requested;  /* a rule or hint sends it to a follower, for what it is allowed to */
-    bool killed;     /* by KILL QUERY: never run again */
-    bool repeatable; /* sent twice it does no harm: may run again when its server fails */
-    bool previous;   /* speaks of the statement before */
-    bool to_leader;  /* must run on the leader whatever else holds */
-    bool streamed;   /* longer than COMMAND_HELD_MAX: only its beginning was seen */
-    bool begun;      /* a part of the reply is with the client: no way back */
-    bool waited;     /* causal_timeout is over */
-    bool bound_failed;
+    uint8_t code;      /* enum command_code; COM_CONNECT while the session logs in */
+    uint8_t shape;     /* enum result_shape of its reply */
+    bool read;         /* a follower may run it */
+    bool requested;    /* a rule or hint sends it to a follower, for what it is allowed to */
+    bool killed;       /* by KILL QUERY: never run again */
+    bool repeatable;   /* sent twice it does no harm: may run again when its server fails */
+    bool previous;     /* speaks of the statement before */
+    bool to_leader;    /* must run on the leader whatever else holds */
+    bool streamed;     /* longer than COMMAND_HELD_MAX: only its beginning was seen */
+    bool begun;        /* a part of the reply is with the client: no way back */
+    bool waited;       /* causal_timeout is over */
+    bool bound_failed; /* the leader did not tell its position in causal_timeout … */
+    bool shown_failed; /* … or did not get to show what was seen in leader_wait */
     bool move;
+    uint8_t own;        /* enum own_what: Causeway answers it itself */
     bool relaying;      /* the parser is open for its reply */
     bool failed;        /* the reply was, or ended in, an ERR */
     bool state_changed; /* the reply reported a change of session state … */
@@ -85,6 +89,12 @@ struct command {
     struct statement *statement;
     uint64_t long_data_serial; /* of its statement: see struct statement */
     uint32_t read_generation;
+    struct key *key; /* that a hint names for this statement alone; a reference */
+    struct proof proof;
+    uint64_t asked_seen;        /* requirement->seen when the leader was asked … */
+    uint64_t asked_epoch;       /* … and which epoch it was: in another nothing of it counts */
+    bool checks_history;        /* it waits for the leader's history, before it is routed at all */
+    bool shown_retried;         /* the connection that asks what is shown broke once already */
     unsigned prelude_due;       /* replies to the prelude still to come */
     bool prelude_prepares;      /* the last of them answers COM_STMT_PREPARE */
     bool prelude_asks;          /* the prelude is the question for collation_connection … */
@@ -126,11 +136,12 @@ struct session {
     struct identity *identity;
     struct backend *leader; /* server connections that belong to this session */
     struct backend *reader;
-    struct backend *running; /* one of them: it runs, or ran, the last command */
-    struct backend *trx;     /* one of them: it has the open transaction */
-    int pin;                 /* slot of the follower that it reads on, -1 */
-    uint16_t status;         /* of the last reply, as the client saw it */
-    struct requirement requirement;
+    struct backend *running;        /* one of them: it runs, or ran, the last command */
+    struct backend *trx;            /* one of them: it has the open transaction */
+    uint16_t status;                /* of the last reply, as the client saw it */
+    struct requirement requirement; /* its own: see session_requirement() */
+    struct key *key;                /* the one that it names, a reference; NULL */
+    struct key *login_key;          /* the one that its login gave it, a reference; NULL */
     struct sessvars vars;
     struct buf refusal; /* the answer to a long command whose rest is being discarded */
     struct statements statements;
@@ -152,6 +163,33 @@ void session_close(struct session *session, const char *why);
 void session_protocol_error(struct session *session, const char *what);
 void session_log(const struct session *session, int level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* --- what its reads must see (session_requirement.c) --- */
+
+/* The requirement that the command goes by: of its key, which is locked until session_settle(), or
+ * the session's own. For moments only. */
+struct requirement *session_requirement(struct session *session);
+void session_settle(struct session *session);
+/* The connection to a follower is gone: whatever is read next is a move, under each of the
+ * requirements that the session may go by. */
+void session_reader_lost(struct session *session, unsigned slot);
+/* Names the key of the connection, or of the command alone, or the one that comes with the login
+ * (an account's name, or a connection attribute); an empty name: none. False: there are too many
+ * keys, nothing has changed. */
+bool session_name_key(struct session *session, struct span name);
+bool session_name_command_key(struct session *session, struct span name);
+bool session_name_login_key(struct session *session, enum key_source source, struct span name);
+/* Gives the keys back: the command's, or all. */
+void session_forget_command_key(struct session *session);
+void session_forget_keys(struct session *session);
+/* What the command promises: by hint, rule or proxy.ini. */
+enum consistency session_consistency(const struct session *session);
+/* The key that the connection has named; no data: none. */
+struct span session_key_name(const struct session *session);
+/* The one that the command's hint names. */
+struct span session_command_key_name(const struct session *session);
+/* Fetches a leader position for the command, which is then routed again. */
+enum step session_ask_position(struct session *session);
 
 /* --- steps (session_steps.c) --- */
 
@@ -189,6 +227,9 @@ void session_release(struct session *session, struct backend **place);
 void session_backend_failed(struct backend *backend);
 
 /* --- neighbours --- */
+
+/* How its sql_mode and character set change the tokens of its statements: enum lex_mode. */
+unsigned session_lex_mode(const struct session *session);
 
 void client_auth_begin(struct session *session); /* client_auth.c */
 enum step client_auth_change_user(struct session *session, struct span payload);

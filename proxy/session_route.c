@@ -1,5 +1,7 @@
 /* Which server runs the command: what the session's state fixes first, then router/select. */
 #include "proxy/base/clock.h"
+#include "proxy/base/log.h"
+#include "proxy/own_answer.h"
 #include "proxy/proto/capability.h"
 #include "proxy/proto/command.h"
 #include "proxy/session.h"
@@ -45,10 +47,18 @@ static bool leader_only(const struct session *session)
            (in_server_schema(session) && !command->requested);
 }
 
-static enum consistency consistency_of(const struct session *session)
+/* On the leader it may read without locks: what it shows must not lie before what was seen. */
+static bool reads_plainly(const struct session *session)
 {
-    return session->command.consistency >= 0 ? (enum consistency)session->command.consistency
-                                             : session->worker->config->policy.consistency;
+    const struct command *command = &session->command;
+    bool runs = command->code == COM_QUERY || command->code == COM_STMT_EXECUTE ||
+                command->code == COM_STMT_BULK_EXECUTE;
+    uint32_t plain = CLASS_PLAIN_READ;
+    if (session->vars.isolation == ISOLATION_COMMITTED ||
+        (session->vars.isolation == ISOLATION_DEFAULT &&
+         session->worker->topology->committed_isolation))
+        plain |= CLASS_SEMI_READ;
+    return runs && (command->flags & plain || command->streamed) && !command->previous;
 }
 
 /* A login needs any server that the session may work with: the leader, or else a follower. */
@@ -73,20 +83,22 @@ static int forced_server(const struct session *session)
     return topology_by_slot(session->worker->topology, (unsigned)command->forced);
 }
 
-static struct route decide(struct session *session)
+static struct route decide(struct session *session, struct requirement *requirement)
 {
     struct worker *worker = session->worker;
     struct command *command = &session->command;
     struct route_request request = {
         .read = !leader_only(session),
+        .plain = reads_plainly(session),
         .forced = forced_server(session),
-        .consistency = consistency_of(session),
+        .consistency = session_consistency(session),
         .policy = &worker->config->policy,
-        .requirement = &session->requirement,
-        .pin = session->pin,
+        .requirement = requirement,
+        .proof = &command->proof,
         .excluded_slots = command->excluded_slots,
         .waited = command->waited,
         .bound_failed = command->bound_failed,
+        .shown_failed = command->shown_failed,
         .busy = worker->busy,
         .random = worker_random(worker),
     };
@@ -95,15 +107,125 @@ static struct route decide(struct session *session)
     return route_decide(worker->topology, worker->shared->positions, &request);
 }
 
-static void on_bound(struct bound_waiter *waiter, const struct gtid_vector *position)
+/* --- what the leader is asked --- */
+
+/* The new leader does not have what this session was told of: it hears so, once. */
+static void tell_lost(struct session *session, const struct gtid_vector *lost)
+{
+    struct worker *worker = session->worker;
+    const struct topology *topology = worker->topology;
+    char text[GTID_DOMAINS_MAX * GTID_TEXT_MAX];
+    const char *leader = topology->leader < 0 ? "?" : topology->servers[topology->leader].name;
+    gtid_vector_print(lost, text, sizeof(text));
+    worker->counters.lost_writes++;
+    if (worker->config->policy.lost_write == LOST_WRITE_ERROR)
+        session_refuse(session, 1105, "HY000",
+                       "Lost: what this session wrote, saw or named in a token up to %s is not in "
+                       "the log of leader %s; this statement was not run, the next one will be",
+                       text, leader);
+    else
+        session_log(session, LOG_LEVEL_WARN,
+                    "what it wrote, saw or named in a token up to %s is not in the log of leader "
+                    "%s: lost",
+                    text, leader);
+}
+
+/* The vector against the log of the leader, when it was not checked against this one before. False:
+ * something of it is lost. */
+static bool check_history(struct session *session, struct requirement *requirement,
+                          const struct bound_answer *answer, struct gtid_vector *lost)
+{
+    uint64_t epoch = session->worker->topology->epoch;
+    bool told = requirement->used; /* not of what others with this key once did */
+    lost->count = 0;
+    if (!requirement_enter_epoch(requirement, epoch))
+        return true;
+    if (requirement_check(requirement, epoch, answer->state, &answer->position, lost) < 0)
+        session_log(session, LOG_LEVEL_ERROR, "the leader's @@gtid_binlog_state is malformed");
+    return lost->count == 0 || !told;
+}
+
+/* What is asked of a leader that another worker knows to be replaced counts for nothing: then the
+ * requirement is of a later epoch than this worker's. */
+static void on_position(struct bound_waiter *waiter, const struct bound_answer *answer)
 {
     struct session *session = list_object(waiter, struct session, bound_waiter);
-    if (position)
-        requirement_bound(&session->requirement, position);
-    else
-        session->command.bound_failed = true;
+    struct command *command = &session->command;
+    struct gtid_vector lost = {.count = 0};
+    bool whole = true;
+    if (answer) {
+        struct requirement *requirement = session_requirement(session);
+        uint64_t before = requirement->epoch;
+        whole = check_history(session, requirement, answer, &lost);
+        /* The check counts as something seen, which this answer covers too. */
+        if (requirement->epoch != before && command->asked_seen + 1 == requirement->seen)
+            command->asked_seen++;
+        bool current = requirement->epoch == session->worker->topology->epoch;
+        if (current)
+            requirement_bound(requirement, &answer->position, command->asked_seen);
+        command->bound_failed = !current;
+        command->proof.bound_fetched = current;
+        command->proof.epoch = requirement->epoch;
+        session_settle(session);
+    } else {
+        command->bound_failed = true;
+    }
+    session_disarm(session);
+    if (!whole)
+        tell_lost(session, &lost);
+    if (session->state == SESSION_WAIT_BOUND)
+        session_enter(session, SESSION_ROUTE);
+    session_run(session);
+}
+
+static void on_shown(struct bound_waiter *waiter, const struct bound_answer *answer)
+{
+    struct session *session = list_object(waiter, struct session, bound_waiter);
+    struct command *command = &session->command;
+    if (answer) {
+        struct requirement *requirement = session_requirement(session);
+        bool current = requirement->epoch == session->worker->topology->epoch;
+        if (current)
+            requirement_shown(requirement, command->asked_seen);
+        command->shown_failed = !current;
+        command->proof.shown_fetched = current;
+        command->proof.epoch = requirement->epoch;
+        session_settle(session);
+    } else if (session->worker->topology->leader >= 0) {
+        /* Without a leader there will be one to wait for; else a broken connection may be new. */
+        command->shown_failed = command->shown_retried;
+        command->shown_retried = true;
+    }
     session_wake(session, SESSION_ROUTE);
 }
+
+enum step session_ask_position(struct session *session)
+{
+    struct worker *worker = session->worker;
+    session->bound_waiter.answered = on_position;
+    session_enter(session, SESSION_WAIT_BOUND);
+    /* A read has other ways to go; a token, or what must be compared with a new leader's history,
+     * has none. */
+    bool only_way = session->command.own || session->command.checks_history;
+    session_arm(session, only_way ? worker->config->policy.leader_wait_ms
+                                  : worker->config->policy.causal_timeout_ms);
+    bound_ask(&worker->bound, &session->bound_waiter);
+    return STEP_WAIT;
+}
+
+/* It is the leader's commits, or semi-sync's followers, that this waits for: as long as for a
+ * leader. */
+static enum step ask_shown(struct session *session)
+{
+    struct worker *worker = session->worker;
+    session->bound_waiter.answered = on_shown;
+    session_enter(session, SESSION_WAIT_SHOWN);
+    session_arm(session, worker->config->policy.leader_wait_ms);
+    bound_ask(&worker->shown, &session->bound_waiter);
+    return STEP_WAIT;
+}
+
+/* --- waiting --- */
 
 /* However often it is woken, a command has one causal_timeout and one leader_wait. */
 static enum step hold(struct session *session, enum session_state state, struct list *waiters,
@@ -123,15 +245,26 @@ static enum step hold(struct session *session, enum session_state state, struct 
     return STEP_WAIT;
 }
 
-static enum step fetch_bound(struct session *session)
+static enum step wait_for(struct session *session, const struct route *route)
 {
     struct worker *worker = session->worker;
-    session->bound_waiter.answered = on_bound;
-    session_enter(session, SESSION_WAIT_BOUND);
-    session_arm(session, worker->config->policy.causal_timeout_ms);
-    bound_ask(&worker->bound, &session->bound_waiter);
-    return STEP_WAIT;
+    struct command *command = &session->command;
+    switch (route->kind) {
+    case ROUTE_BOUND: return session_ask_position(session);
+    case ROUTE_SHOWN: return ask_shown(session);
+    case ROUTE_WAIT:
+        return hold(session, SESSION_WAIT_POSITION, &worker->causal_waiters,
+                    &command->position_until_ms, worker->config->policy.causal_timeout_ms);
+    case ROUTE_WAIT_LEADER:
+        return hold(session, SESSION_WAIT_LEADER, &worker->leader_waiters,
+                    &command->leader_until_ms, worker->config->policy.leader_wait_ms);
+    case ROUTE_SERVER:
+    case ROUTE_NONE: break;
+    }
+    return session_refuse(session, 1290, "HY000", "%s", route->why);
 }
+
+/* --- the step --- */
 
 static enum step take_server(struct session *session, const struct route *route)
 {
@@ -140,40 +273,90 @@ static enum step take_server(struct session *session, const struct route *route)
     command->target = route->server;
     command->move = route->move;
     command->read_generation =
-        positions_generation(session->worker->shared->positions, server->slot);
+        route->generation ? route->generation
+                          : positions_generation(session->worker->shared->positions, server->slot);
     session_enter(session, SESSION_ATTACH);
     return STEP_MORE;
+}
+
+/* On the connection that must run it: in a transaction the leader's plain reads must not go back in
+ * time either. */
+static struct route route_fixed(const struct session *session, const struct backend *fixed,
+                                const struct requirement *requirement)
+{
+    const struct command *command = &session->command;
+    if (fixed->guarded || !reads_plainly(session) ||
+        session_consistency(session) == CONSISTENCY_EVENTUAL ||
+        requirement_leader_shows(requirement, &command->proof))
+        return (struct route){.kind = ROUTE_SERVER};
+    if (!command->shown_failed)
+        return (struct route){.kind = ROUTE_SHOWN};
+    return (struct route){.kind = ROUTE_NONE,
+                          .why = "the leader does not show yet what this session has already seen"};
+}
+
+static enum step use_fixed(struct session *session, struct backend *fixed)
+{
+    session->running = fixed;
+    session->command.read_generation =
+        positions_generation(session->worker->shared->positions, fixed->slot);
+    session_enter(session, SESSION_PRELUDE);
+    return STEP_MORE;
+}
+
+/* Before anything is decided: is what the requirement says still of this leader's history? */
+static bool must_check_history(const struct session *session, struct requirement *requirement)
+{
+    const struct topology *topology = session->worker->topology;
+    const struct command *command = &session->command;
+    return topology->leader >= 0 && command->code != COM_CONNECT && !command->bound_failed &&
+           requirement_enter_epoch(requirement, topology->epoch);
+}
+
+/* What was asked of another leader, or of this one in an earlier life, proves nothing. */
+static void enter_epoch(struct command *command, uint64_t epoch)
+{
+    if (command->asked_epoch == epoch)
+        return;
+    command->asked_epoch = epoch;
+    command->bound_failed = false;
+    command->shown_failed = false;
+    command->proof = (struct proof){0};
+}
+
+static struct route route_for(struct session *session, struct backend *fixed)
+{
+    struct command *command = &session->command;
+    enter_epoch(command, session->worker->topology->epoch);
+    struct requirement *requirement = session_requirement(session);
+    struct route route = {.kind = ROUTE_BOUND};
+    command->proof.strong = session_consistency(session) == CONSISTENCY_STRONG;
+    command->proof.seen = requirement->seen;
+    command->asked_seen = requirement->seen;
+    command->checks_history = must_check_history(session, requirement);
+    if (!command->checks_history)
+        route = command->own ? (struct route){.kind = ROUTE_NONE}
+                : fixed      ? route_fixed(session, fixed, requirement)
+                             : decide(session, requirement);
+    session_settle(session);
+    return route;
 }
 
 enum step step_route(struct session *session)
 {
     struct worker *worker = session->worker;
     struct backend *fixed = fixed_connection(session);
-    if (fixed) {
-        session->running = fixed;
-        session->command.read_generation =
-            positions_generation(worker->shared->positions, fixed->slot);
-        session_enter(session, SESSION_PRELUDE);
-        return STEP_MORE;
-    }
-    struct route route = decide(session);
+    struct route route = route_for(session, fixed);
     if (route.kind == ROUTE_WAIT) {
         /* Say that somebody waits, then look once more: a rise in between wakes nobody otherwise.
          */
         atomic_store(&worker->watching, true);
         atomic_thread_fence(memory_order_seq_cst); /* pairs with worker_send_confirmed */
-        route = decide(session);
+        route = route_for(session, fixed);
     }
-    switch (route.kind) {
-    case ROUTE_SERVER: return take_server(session, &route);
-    case ROUTE_BOUND: return fetch_bound(session);
-    case ROUTE_WAIT:
-        return hold(session, SESSION_WAIT_POSITION, &worker->causal_waiters,
-                    &session->command.position_until_ms, worker->config->policy.causal_timeout_ms);
-    case ROUTE_WAIT_LEADER:
-        return hold(session, SESSION_WAIT_LEADER, &worker->leader_waiters,
-                    &session->command.leader_until_ms, worker->config->policy.leader_wait_ms);
-    case ROUTE_NONE: break;
-    }
-    return session_refuse(session, 1290, "HY000", "%s", route.why);
+    if (session->command.own && route.kind == ROUTE_NONE)
+        return own_answer(session);
+    if (route.kind != ROUTE_SERVER)
+        return wait_for(session, &route);
+    return fixed ? use_fixed(session, fixed) : take_server(session, &route);
 }

@@ -3,6 +3,7 @@
 #include "proxy/base/log.h"
 #include "proxy/proto/capability.h"
 #include "proxy/proto/command.h"
+#include "proxy/relay.h"
 #include "proxy/session.h"
 #include "proxy/worker.h"
 
@@ -54,11 +55,13 @@ static void note_pin(struct session *session, const struct topology_server *serv
     const struct command *command = &session->command;
     if (!command->read || command->code == COM_CONNECT || command->forced >= 0)
         return;
+    struct requirement *requirement = session_requirement(session);
     if (!leads)
-        session->pin = (int)server->slot;
-    else if (session->pin < 0 &&
+        requirement->pin = (int)server->slot;
+    else if (requirement->pin < 0 &&
              session->worker->config->policy.reads_on_leader == READS_ON_LEADER_SHARE)
-        session->pin = (int)server->slot;
+        requirement->pin = (int)server->slot;
+    session_settle(session);
 }
 
 enum step step_attach(struct session *session)
@@ -142,7 +145,7 @@ static void lost_in_flight(struct session *session, bool guarded, bool was_trx, 
     } else if (command->begun) {
         session->trx_lost = session->trx_lost || was_trx;
         if (!guarded) /* rows of the leader were seen, and its last word on them will not come */
-            requirement_saw_leader(&session->requirement);
+            relay_note_leader_seen(session);
         relay_cut_short(session);
     } else if (guarded && command->code == COM_STMT_FETCH) {
         session_refuse(session, 1421, "HY000", "the server of this cursor failed");
@@ -204,7 +207,7 @@ static bool detach(struct session *session, struct backend *backend)
         session->leader = NULL;
     if (session->reader == backend) {
         session->reader = NULL;
-        requirement_lost(&session->requirement, (int)backend->slot);
+        session_reader_lost(session, backend->slot);
     }
     if (session->running == backend)
         session->running = NULL;
@@ -223,8 +226,10 @@ void session_backend_failed(struct backend *backend)
     bool was_trx = session->trx == backend;
     bool guarded = backend->guarded;
     unsigned slot = backend->slot;
-    session_log(session, LOG_LEVEL_INFO, "server connection lost in state %s: %s",
-                session_state_name(state), backend->error_text);
+    const struct topology_server *server = worker_server(worker, (int)slot);
+    session_log(session, LOG_LEVEL_INFO, "its connection to %s is lost in state %s: %s",
+                server ? server->name : "a server that is gone", session_state_name(state),
+                backend->error_text);
     if (backend->error_code >= 2000)
         worker->requests.suspect(worker->requests.context, slot);
     if (state == SESSION_SEND_REST && session->running == backend)

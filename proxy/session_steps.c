@@ -4,7 +4,7 @@
  *                                            |
  *        +-----------------------------------+  (the login ends like a command: with a connection)
  *        v
- *      ROUTE <-> (WAIT_BOUND, WAIT_POSITION, WAIT_LEADER)
+ *      ROUTE <-> (WAIT_BOUND, WAIT_SHOWN, WAIT_POSITION, WAIT_LEADER)
  *        |  ^ the server failed, nothing is lost: elsewhere
  *        v  |
  *     ATTACH <-> (WAIT_SERVER)
@@ -91,6 +91,11 @@ void session_on_timer(struct session *session)
         command->bound_failed = true;
         session_wake(session, SESSION_ROUTE);
         break;
+    case SESSION_WAIT_SHOWN:
+        bound_forget(&session->bound_waiter);
+        command->shown_failed = true;
+        session_wake(session, SESSION_ROUTE);
+        break;
     case SESSION_WAIT_POSITION:
         session->worker->counters.causal_timeouts++;
         command->waited = true;
@@ -122,6 +127,7 @@ enum step session_finish_command(struct session *session)
         return STEP_WAIT;
     stream_consume(&session->client, session->command.len);
     session->command.len = 0;
+    session_forget_command_key(session);
     session_disarm(session);
     session_enter(session, SESSION_COMMAND);
     if (!session->client_ended && session->client.paused)

@@ -64,6 +64,7 @@ void statements_remove(struct statements *statements, struct statement *statemen
 {
     list_remove(&statement->node);
     buf_free(&statement->sql);
+    buf_free(&statement->key);
     buf_free(&statement->types);
     slab_put(statements->slab, statement);
     statements->count--;

@@ -24,8 +24,11 @@ struct statement {
     enum class_target target;
     uint32_t flags; /* enum class_flags */
     uint64_t digest;
+    uint8_t own;        /* enum own_what: Causeway answers it itself, no server has it */
+    uint8_t own_mode;   /* enum lex_mode when it was prepared */
     int8_t consistency; /* of a rule or hint: enum consistency, or -1 */
     int forced_slot;    /* of a rule or hint, or -1 */
+    struct buf key;     /* that a hint names for it; empty: none */
     struct buf sql;     /* text, to prepare it elsewhere */
     struct prepared_on on[2];
     uint16_t parameters;

@@ -46,6 +46,7 @@ static void take_topology(struct worker *worker, struct topology *topology)
     worker->topology = topology;
     pool_review(worker);
     bound_review(&worker->bound);
+    bound_review(&worker->shown);
     review_sessions(worker);
     if (topology->leader >= 0)
         wake_all(&worker->leader_waiters, SESSION_ROUTE, UINT64_MAX);
@@ -57,6 +58,7 @@ static void take_config(struct worker *worker, struct config *config)
     config_unref(worker->config);
     worker->config = config;
     bound_review(&worker->bound);
+    bound_review(&worker->shown);
 }
 
 static void take_accounts(struct worker *worker, struct accounts *accounts)
@@ -202,6 +204,8 @@ static void on_tick(struct ev_loop *loop, struct ev_timer *timer, int events)
     (void)events;
     struct worker *worker = list_object(timer, struct worker, tick);
     pool_expire(worker, clock_now_ms());
+    if (worker->index == 0)
+        key_sweep_tick(&worker->key_sweep);
     /* A leader that refused a connection may take one now, though the topology did not change. */
     if (worker->topology->leader >= 0)
         wake_all(&worker->leader_waiters, SESSION_ROUTE, UINT64_MAX);
@@ -250,7 +254,9 @@ static void init_lists(struct worker *worker)
 
 void worker_free(struct worker *worker)
 {
+    key_sweep_close(&worker->key_sweep);
     bound_close(&worker->bound);
+    bound_close(&worker->shown);
     pool_close(worker);
     while (!list_empty(&worker->errands))
         backend_close(list_object(worker->errands.next, struct backend, node), "the worker ends");
@@ -294,8 +300,11 @@ struct worker *worker_start(unsigned index, struct shared *shared,
     slab_init(&worker->statement_slab, sizeof(struct statement), KEEP_STATEMENTS);
     init_lists(worker);
     pool_init(&worker->pool);
-    bound_init(&worker->bound, worker);
+    bound_init(&worker->bound, worker, BOUND_POSITION);
+    bound_init(&worker->shown, worker, BOUND_SHOWN);
+    key_sweep_init(&worker->key_sweep, worker);
     bound_review(&worker->bound);
+    bound_review(&worker->shown);
     init_watchers(worker);
     for (unsigned i = 0; i < fd_count; i++)
         listener_start(&worker->listeners[i], worker->loop, fds[i], on_accepted, worker);

@@ -9,6 +9,8 @@
 #include "proxy/bound.h"
 #include "proxy/config.h"
 #include "proxy/counters.h"
+#include "proxy/key_sweep.h"
+#include "proxy/keys.h"
 #include "proxy/net/listener.h"
 #include "proxy/net/stream.h"
 #include "proxy/pool.h"
@@ -23,6 +25,7 @@ enum { LISTENERS_MAX = 16 };
 /* What all threads of the process share; lives as long as they do. */
 struct shared {
     struct positions *positions;
+    struct keys *keys;
     atomic_uint clients; /* connected now, for max_clients */
     atomic_uint
         server_connections[POSITIONS_SERVERS_MAX]; /* open now, for max_server_connections */
@@ -79,7 +82,9 @@ struct worker {
     struct buf tracked;   /* scratch: session state as one client may see it */
 
     struct pool pool;
-    struct bound bound;
+    struct bound bound;         /* how far the leader's log goes */
+    struct bound shown;         /* whether it shows all of that */
+    struct key_sweep key_sweep; /* worker 0 does it for all */
     struct counters counters;
     uint32_t busy[POSITIONS_SERVERS_MAX]; /* statements under way, per slot */
     uint32_t next_session;

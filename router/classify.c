@@ -16,6 +16,13 @@ static void judge_write(struct scan *scan, enum scan_calls calls, uint32_t flags
     scan_take_rest(scan);
 }
 
+/* The same for a verb that reads rows with locks, as they are now, or none at all. */
+static void judge_quiet(struct scan *scan, enum scan_calls calls, uint32_t flags)
+{
+    scan->quiet = true;
+    judge_write(scan, calls, flags);
+}
+
 /* A body of statements: where it ends can't be told from its tokens, so it takes all of the text.
  */
 static void judge_compound(struct scan *scan, uint32_t flags)
@@ -47,6 +54,15 @@ static void judge_query(struct scan *scan)
     scan_take_rest(scan);
 }
 
+/* A locking read is no plain one; what is read inside of it, or beside it, is. With SKIP LOCKED it
+ * passes over the rows of a transaction that is about to show. */
+static void judge_select(struct scan *scan)
+{
+    judge_query(scan);
+    scan->quiet = (scan->flags & CLASS_LOCKING_READ) != 0 && scan->tables == 0 && !scan->skips;
+    scan->selects -= scan->quiet;
+}
+
 /* "(" … may be anything in parentheses; only a query may. */
 static void judge_parenthesis(struct scan *scan)
 {
@@ -57,6 +73,20 @@ static void judge_parenthesis(struct scan *scan)
     if (!at_query(scan))
         scan_raise(scan, VERDICT_LEADER);
     scan_take_rest(scan);
+}
+
+/* INSERT, REPLACE, UPDATE, DELETE: without a query inside, rows are read as they are now. `tables`:
+ * how many keywords TABLE belong to the statement itself. */
+static void judge_change(struct scan *scan, enum scan_calls calls, uint32_t tables)
+{
+    judge_quiet(scan, calls, 0);
+    scan->quiet = scan->tables <= tables;
+}
+
+static void judge_update(struct scan *scan)
+{
+    scan->flags |= CLASS_SEMI_READ;
+    judge_change(scan, CALLS_ON, 0);
 }
 
 static bool at_changing_verb(const struct scan *scan)
@@ -160,7 +190,11 @@ static bool set_target_is_own(struct scan *scan)
     }
     bool own = id != WORD_GLOBAL && id != WORD_PASSWORD && id != WORD_TRANSACTION &&
                id != WORD_ROLE && id != WORD_STATEMENT && id != WORD_DEFAULT;
-    if (scan->token.kind == TOKEN_WORD)
+    if (id == WORD_GLOBAL)
+        scan_skip(scan);
+    bool dotted = id == WORD_GLOBAL && scan_at_symbol(scan, '.');
+    scan_note_own_variable(scan, dotted ? &scan->next : &scan->token);
+    if (id != WORD_GLOBAL && scan->token.kind == TOKEN_WORD)
         scan_skip(scan);
     return own;
 }
@@ -180,7 +214,7 @@ static bool assignments_are_own(struct scan *scan)
         at_target = scan_at_symbol(scan, ',') && scan->depth == 0;
         scan_take(scan);
     }
-    return own && !scan->subquery && scan->verdict == VERDICT_READ;
+    return own && scan->selects == 0 && scan->verdict == VERDICT_READ;
 }
 
 /* SET STATEMENT a = 1 FOR …: up to the statement that it is for. */
@@ -211,11 +245,12 @@ static bool judge_set(struct scan *scan)
     scan->calls = CALLS_ON;
     if (assignments_are_own(scan))
         scan->flags |= CLASS_SET;
+    scan->quiet = scan->tables == 0;
     scan_raise(scan, VERDICT_LEADER);
     return true;
 }
 
-/* Behind START TRANSACTION: true when the transaction is read only. */
+/* Behind START TRANSACTION: true when the transaction is read only. A snapshot is a plain read. */
 static bool transaction_is_read_only(struct scan *scan)
 {
     static const enum word_id snapshot[] = {WORD_WITH, WORD_CONSISTENT, WORD_SNAPSHOT};
@@ -223,6 +258,7 @@ static bool transaction_is_read_only(struct scan *scan)
     bool found = false;
     while (!scan_at_end(scan)) {
         bool with = scan_id(scan) == WORD_WITH;
+        scan->quiet &= !with;
         const enum word_id *words = with ? snapshot : read_only;
         size_t count = with ? 3 : 2;
         for (size_t i = 0; i < count; i++) {
@@ -246,10 +282,12 @@ static bool judge_start(struct scan *scan)
     bool transaction = scan_id(scan) == WORD_TRANSACTION;
     if (transaction)
         scan_skip(scan);
+    scan->quiet = transaction;
     bool read_only = transaction && transaction_is_read_only(scan);
     if (!read_only)
         scan_raise(scan, VERDICT_LEADER);
-    scan_skip_rest(scan);
+    for (; !scan_at_end(scan); scan_skip(scan))
+        scan->quiet &= scan_id(scan) != WORD_WITH;
     return read_only;
 }
 
@@ -259,7 +297,7 @@ static void judge_begin(struct scan *scan)
     if (!scan_at_end(scan) && scan_id(scan) != WORD_WORK)
         judge_compound(scan, CLASS_OPAQUE);
     else
-        judge_write(scan, CALLS_OFF, 0);
+        judge_quiet(scan, CALLS_OFF, 0);
 }
 
 /* CREATE and ALTER: temporary, or with a body of statements? */
@@ -277,12 +315,15 @@ static void judge_ddl(struct scan *scan, bool create)
             scan->flags |= CLASS_TEMPORARY;
         scan_skip(scan);
     }
+    scan->quiet = !scan_at_end(scan);
     judge_write(scan, CALLS_AFTER_SELECT, 0);
+    scan->quiet &= !create || scan->tables <= 1; /* the one of CREATE TABLE */
 }
 
 /* FLUSH TABLES … WITH READ LOCK, FLUSH TABLES … FOR EXPORT */
 static void judge_flush(struct scan *scan)
 {
+    scan->quiet = true;
     scan_raise(scan, VERDICT_LEADER);
     for (; !scan_at_end(scan); scan_skip(scan)) {
         if (scan_id(scan) == WORD_LOCK || scan_id(scan) == WORD_EXPORT)
@@ -324,11 +365,15 @@ static void judge_help(struct scan *scan)
 /* What a statement begins with when it needs no function of its own. */
 static void judge_other(struct scan *scan)
 {
+    bool quiet = scan_id(scan) == WORD_QUIET;
     if ((scan_bits(scan) & IS_VERB) != 0)
         judge_write(scan, CALLS_OFF, 0);
     else
         judge_compound(scan,
                        CLASS_OPAQUE); /* IF, LOOP, DECLARE, a label, or what we never heard of */
+    scan->quiet = quiet;
+    if (quiet)
+        scan->selects = 0; /* none of them has expressions: it is GRANT SELECT */
 }
 
 /* Judges the statement that begins at the token at hand, up to its end.
@@ -342,7 +387,7 @@ static bool judge_statement(struct scan *scan)
     bool label = scan->next.kind == TOKEN_SYMBOL && scan->next.symbol == ':';
     enum word_id id = label ? WORD_NONE : scan_id(scan);
     switch (id) {
-    case WORD_SELECT:
+    case WORD_SELECT: judge_select(scan); break;
     case WORD_WITH:
     case WORD_VALUES:
     case WORD_TABLE: judge_query(scan); break;
@@ -354,10 +399,10 @@ static bool judge_statement(struct scan *scan)
     case WORD_CHECKSUM: judge_checksum(scan); break;
     case WORD_GET: judge_get(scan); break;
     case WORD_INSERT:
-    case WORD_REPLACE:
-    case WORD_LOAD: judge_write(scan, CALLS_AFTER_LIST, 0); break;
-    case WORD_UPDATE:
-    case WORD_DELETE: judge_write(scan, CALLS_ON, 0); break;
+    case WORD_REPLACE: judge_change(scan, CALLS_AFTER_LIST, 0); break;
+    case WORD_LOAD: judge_change(scan, CALLS_AFTER_LIST, 1); break;
+    case WORD_UPDATE: judge_update(scan); break;
+    case WORD_DELETE: judge_change(scan, CALLS_ON, 0); break;
     case WORD_CREATE: judge_ddl(scan, true); break;
     case WORD_ALTER: judge_ddl(scan, false); break;
     case WORD_START: return judge_start(scan);
@@ -365,10 +410,10 @@ static bool judge_statement(struct scan *scan)
     case WORD_CALL:
     case WORD_DO:
     case WORD_EXECUTE: judge_write(scan, CALLS_ON, CLASS_OPAQUE); break;
-    case WORD_KILL: judge_write(scan, CALLS_OFF, CLASS_KILL); break;
-    case WORD_LOCK: judge_write(scan, CALLS_OFF, CLASS_LOCK_TABLES); break;
-    case WORD_UNLOCK: judge_write(scan, CALLS_OFF, CLASS_UNLOCK_TABLES); break;
-    case WORD_USE: judge_write(scan, CALLS_OFF, CLASS_USE); break;
+    case WORD_KILL: judge_quiet(scan, CALLS_OFF, CLASS_KILL); break;
+    case WORD_LOCK: judge_quiet(scan, CALLS_OFF, CLASS_LOCK_TABLES); break;
+    case WORD_UNLOCK: judge_quiet(scan, CALLS_OFF, CLASS_UNLOCK_TABLES); break;
+    case WORD_USE: judge_quiet(scan, CALLS_OFF, CLASS_USE); break;
     case WORD_FLUSH: judge_flush(scan); break;
     default:
         if (scan_at_symbol(scan, '('))
@@ -379,6 +424,11 @@ static bool judge_statement(struct scan *scan)
             judge_other(scan);
     }
     return false;
+}
+
+static bool reads_plainly(const struct scan *scan)
+{
+    return !scan->quiet || scan->selects > 0 || (scan->flags & CLASS_OPAQUE) != 0;
 }
 
 static enum class_target target_of(enum scan_verdict verdict)
@@ -422,15 +472,23 @@ void classify(struct span sql, unsigned lex_mode, struct statement_class *out)
             target = CLASS_READ_TRX;
         if (!empty && scan.verdict == VERDICT_ON_REQUEST)
             scan.flags |= CLASS_ON_REQUEST;
+        if (reads_plainly(&scan))
+            scan.flags |= CLASS_PLAIN_READ;
         if (!empty || count == 0)
             add_statement(out, target, scan.flags, count++);
         if (scan.token.kind != TOKEN_END)
             scan_skip(&scan); /* the semicolon */
     }
+    if (count == 0)
+        out->flags |= CLASS_PLAIN_READ;
     out->digest = scan_digest(&scan);
     if (scan.lexer.doubt) {
         out->target = CLASS_LEADER;
-        out->flags = (out->flags | CLASS_OPAQUE) & ~(uint32_t)(CLASS_SET | CLASS_ON_REQUEST);
+        out->flags = (out->flags | CLASS_OPAQUE | CLASS_PLAIN_READ) &
+                     ~(uint32_t)(CLASS_SET | CLASS_ON_REQUEST);
     }
+    bool unread = scan.lexer.doubt && (lex_mode & LEX_WIDE_CHARSET) != 0;
+    if (scan.own_word || unread)
+        out->flags |= CLASS_OWN_WORD;
     assert(out->target == CLASS_LEADER || (out->flags & CLASS_OPAQUE) == 0);
 }

@@ -36,15 +36,27 @@ enum class_flags {
     CLASS_ON_REQUEST = 1 << 10,  /* the leader's only for doubt (a function that is not built in) or
                                     because it tells of one server (SHOW STATUS): a rule or hint may
                                     send it to a follower, whose guard stops a write */
+    CLASS_PLAIN_READ = 1 << 11,  /* run on the leader, it may do a plain read (consistent, without
+                                    locks), or show what such a read shows; without the flag it is
+                                    known not to */
+    CLASS_OWN_WORD = 1 << 12,  /* @causeway_key or @@causeway_token stands in it, or may (text that
+                                  is not judged at all): own_words_parse() knows whether Causeway
+                                  answers it */
+    CLASS_SEMI_READ = 1 << 13, /* UPDATE: at isolation READ COMMITTED and below InnoDB passes over a
+                                  locked row whose last committed version does not match (measured;
+                                  not so DELETE and locking reads), so there it counts as a plain
+                                  read */
 };
 
 /* A leading comment may say where: "/" "* causeway to=leader *" "/", with any of
  *   to=leader | followers | server:NAME
- *   consistency=eventual | session
- *   key=NAME (kept for the next issue's use, only handed on)
+ *   consistency=eventual | session | key | strong
+ *   key=NAME: this statement's key in place of the connection's; 1 to 255 bytes without blanks and
+ *       control characters; the same quote at both ends ('…', "…", `…`) is not part of it
  * separated by blanks. A comment that starts with the word causeway and holds anything else is
  * `bad`: the statement gets an error that names the first bad word, it is never half obeyed. */
 enum hint_to { HINT_NONE, HINT_LEADER, HINT_FOLLOWERS, HINT_SERVER };
+enum { HINT_KEY_MAX_BYTES = 255 };
 struct hint {
     bool present;
     enum hint_to to;
@@ -53,6 +65,9 @@ struct hint {
     struct span key;
     struct span bad; /* the first word that is not understood; empty when all is well */
 };
+
+/* The hint's enum consistency (policy.h), or -1 when it says none. */
+int hint_consistency(const struct hint *hint);
 
 struct statement_class {
     enum class_target target;

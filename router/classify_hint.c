@@ -3,6 +3,7 @@
 #include "router/classify_hint.h"
 
 #include "router/lex.h"
+#include "router/policy.h"
 
 #include <strings.h>
 
@@ -55,6 +56,48 @@ static bool read_to(struct span value, struct hint *out)
     return out->to != HINT_NONE;
 }
 
+/* Cuts the same quote off both ends. */
+static struct span quotes_cut(struct span text)
+{
+    uint8_t first = text.len >= 2 ? text.data[0] : 0;
+    bool quoted =
+        (first == '\'' || first == '"' || first == '`') && text.data[text.len - 1] == first;
+    return quoted ? span_of(text.data + 1, text.len - 2) : text;
+}
+
+static bool read_key(struct span value, struct hint *out)
+{
+    value = quotes_cut(value);
+    bool good = value.len > 0 && value.len <= HINT_KEY_MAX_BYTES && out->key.len == 0;
+    for (size_t i = 0; i < value.len && good; i++)
+        good = value.data[i] > ' ' && value.data[i] != 0x7f;
+    if (good)
+        out->key = value;
+    return good;
+}
+
+static const char *const consistency_words[] = {
+    [CONSISTENCY_EVENTUAL] = "eventual",
+    [CONSISTENCY_SESSION] = "session",
+    [CONSISTENCY_KEY] = "key",
+    [CONSISTENCY_STRONG] = "strong",
+};
+
+/* The enum consistency that the word names, or -1. */
+static int consistency_find(struct span word)
+{
+    for (int i = CONSISTENCY_EVENTUAL; i <= CONSISTENCY_STRONG; i++) {
+        if (span_is(word, consistency_words[i]))
+            return i;
+    }
+    return -1;
+}
+
+int hint_consistency(const struct hint *hint)
+{
+    return consistency_find(hint->consistency);
+}
+
 /* False when it is not understood, or says again what was said before. */
 static bool read_word(struct span word, struct hint *out)
 {
@@ -62,19 +105,12 @@ static bool read_word(struct span word, struct hint *out)
     if (prefix_cut(&value, "to="))
         return read_to(value, out);
     if (prefix_cut(&value, "consistency=")) {
-        bool known = span_is(value, "eventual") || span_is(value, "session");
-        if (!known || out->consistency.len > 0)
+        if (consistency_find(value) < 0 || out->consistency.len > 0)
             return false;
         out->consistency = value;
         return true;
     }
-    if (prefix_cut(&value, "key=")) {
-        if (out->key.len > 0)
-            return false;
-        out->key = value;
-        return true;
-    }
-    return false;
+    return prefix_cut(&value, "key=") && read_key(value, out);
 }
 
 static void read_comment(struct span inside, struct hint *out)

@@ -1,6 +1,8 @@
 /* See classify_scan.h. */
 #include "router/classify_scan.h"
 
+#include <strings.h>
+
 #define DIGEST_FACTOR 0x9e3779b97f4a7c15u
 
 /* What a literal puts into the digest; no word begins like this. */
@@ -88,7 +90,8 @@ void scan_begin_statement(struct scan *scan)
     scan->verdict = VERDICT_READ;
     scan->flags = 0;
     scan->calls = CALLS_OFF;
-    scan->reading = scan->subquery = scan->assigning = false;
+    scan->reading = scan->assigning = scan->quiet = scan->skips = false;
+    scan->selects = scan->tables = 0;
     scan->system_time = scan->information = false;
     scan->depth = 0;
     scan->with_levels = 0;
@@ -213,10 +216,12 @@ static void judge_keyword(struct scan *scan)
         judge_query_word(scan);
     switch (scan_id(scan)) {
     case WORD_SELECT:
-        scan->subquery = true;
+        scan->selects++;
         scan->with_levels &= ~level_bit(scan);
         scan->calls = scan->calls == CALLS_OFF ? CALLS_OFF : CALLS_ON;
         break;
+    case WORD_SKIP: scan->skips = true; break;
+    case WORD_TABLE: scan->tables++; break;
     case WORD_WITH: open_with(scan); break;
     case WORD_VALUE:
         if (scan->previous.id == WORD_NEXT || scan->previous.id == WORD_PREVIOUS)
@@ -270,6 +275,30 @@ static void judge_name(struct scan *scan)
         judge_call(scan);
 }
 
+void scan_note_own_variable(struct scan *scan, const struct token *token)
+{
+    static const char name[] = "causeway_token";
+    struct span text = unquoted(token);
+    scan->own_word |= text.len == sizeof(name) - 1 &&
+                      strncasecmp((const char *)text.data, name, sizeof(name) - 1) == 0;
+}
+
+/* @causeway_key; or the bare @ of @`causeway_key`, @'causeway_key', @"causeway_key". */
+static void judge_user_variable(struct scan *scan)
+{
+    static const char name[] = "@causeway_key";
+    scan_raise(scan, VERDICT_LEADER);
+    struct span text = scan->token.text;
+    const char *wanted = name;
+    size_t len = sizeof(name) - 1;
+    if (text.len == 1 && scan->next.text.len == len + 1) { /* with its quotes */
+        text = span_of(scan->next.text.data + 1, len - 1);
+        wanted++;
+        len--;
+    }
+    scan->own_word |= text.len == len && strncasecmp((const char *)text.data, wanted, len) == 0;
+}
+
 /* @@[GLOBAL. | SESSION. | LOCAL.]name: at the @@, stops at the last token of the name. */
 static void judge_system_variable(struct scan *scan)
 {
@@ -288,8 +317,10 @@ static void judge_system_variable(struct scan *scan)
         scan_raise(scan, VERDICT_ON_REQUEST);
     else if ((bits & IS_PREVIOUS_VARIABLE) != 0)
         scan_raise(scan, VERDICT_PREVIOUS);
-    else if ((bits & IS_VARIABLE) == 0)
+    else if ((bits & IS_VARIABLE) == 0) {
         scan_raise(scan, VERDICT_ON_REQUEST);
+        scan_note_own_variable(scan, &scan->token);
+    }
 }
 
 static void judge_symbol(struct scan *scan)
@@ -317,7 +348,7 @@ void scan_take(struct scan *scan)
     case TOKEN_QUOTED: judge_name(scan); break;
     case TOKEN_SYMBOL: judge_symbol(scan); break;
     case TOKEN_SYSTEM_VARIABLE: judge_system_variable(scan); break;
-    case TOKEN_USER_VARIABLE:
+    case TOKEN_USER_VARIABLE: judge_user_variable(scan); break;
     case TOKEN_BAD: scan_raise(scan, VERDICT_LEADER); break;
     case TOKEN_STRING:
     case TOKEN_NUMBER:

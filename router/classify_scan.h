@@ -40,7 +40,11 @@ struct scan {
     uint32_t flags;
     enum scan_calls calls;
     bool reading;         /* it is a query: keywords of locking reads and of INTO count */
-    bool subquery;        /* SELECT was met */
+    bool quiet;           /* its verb does no plain read; only its expressions may */
+    bool own_word;        /* @causeway_key or @@causeway_token was met */
+    uint32_t selects;     /* SELECTs met */
+    bool skips;           /* SKIP (LOCKED) was met */
+    uint32_t tables;      /* keywords TABLE met: TABLE t is a query */
     bool assigning;       /* it is a SET: := is an assignment like = */
     bool system_time;     /* FOR SYSTEM_TIME was met */
     bool information;     /* information_schema. was just met */
@@ -64,6 +68,9 @@ void scan_take_rest(struct scan *scan);
 void scan_skip_rest(struct scan *scan);
 
 void scan_raise(struct scan *scan, enum scan_verdict verdict);
+
+/* At the name of a variable that a SET sets: is it one of Causeway's own? */
+void scan_note_own_variable(struct scan *scan, const struct token *token);
 
 uint64_t scan_digest(const struct scan *scan);
 

@@ -44,7 +44,7 @@ static const struct word words_c[] = {
     PLAIN("collations", IS_SCHEMA_TABLE), CALL("column_add"), CALL("column_check"),
     CALL("column_create"), CALL("column_delete"), CALL("column_exists"), CALL("column_get"),
     CALL("column_json"), CALL("column_list"), PLAIN("column_privileges", IS_SCHEMA_TABLE),
-    PLAIN("columns", IS_SCHEMA_TABLE | IS_SHOW), PLAIN("commit", IS_VERB), CALL("compress"),
+    PLAIN("columns", IS_SCHEMA_TABLE | IS_SHOW), WORD("commit", WORD_QUIET, IS_VERB), CALL("compress"),
     CALL("concat"), CALL("concat_operator_oracle"), CALL("concat_ws"),
     WORD("connection", WORD_CONNECTION, 0), PLAIN("connection_id", IS_CALL_LEADER),
     WORD("consistent", WORD_CONSISTENT, 0), CALL("contains"), CALL("conv"), CALL("convert"),
@@ -67,7 +67,7 @@ static const struct word words_d[] = {
     CALL("des_encrypt"), WORD("desc", WORD_DESCRIBE, 0), WORD("describe", WORD_DESCRIBE, 0),
     WORD("diagnostics", WORD_DIAGNOSTICS, 0), CALL("dimension"), CALL("disjoint"),
     PAREN("distinct"), PAREN("distinctrow"), PAREN("div"), VARIABLE("div_precision_increment"),
-    WORD("do", WORD_DO, 0), PAREN("double"), PLAIN("drop", IS_VERB), PAREN("dual"),
+    WORD("do", WORD_DO, 0), PAREN("double"), WORD("drop", WORD_QUIET, IS_VERB), PAREN("dual"),
     PLAIN("dumpfile", IS_LEADER),
 };
 
@@ -97,7 +97,7 @@ static const struct word words_g[] = {
     CALL("geometrycollectionfromwkb"), CALL("geometryfromtext"), CALL("geometryfromwkb"),
     CALL("geometryn"), CALL("geometrytype"), CALL("geomfromtext"), CALL("geomfromwkb"),
     WORD("get", WORD_GET, 0), CALL("get_format"), PLAIN("get_lock", IS_CALL_LEADER),
-    CALL("glength"), WORD("global", WORD_GLOBAL, 0), PLAIN("grant", IS_VERB), CALL("greatest"),
+    CALL("glength"), WORD("global", WORD_GLOBAL, 0), WORD("grant", WORD_QUIET, IS_VERB), CALL("greatest"),
     PAREN("group"), TIGHT("group_concat"), VARIABLE("group_concat_max_len"),
 };
 
@@ -203,27 +203,27 @@ static const struct word words_r[] = {
     CALL("radians"), CALL("rand"), CALL("random_bytes"), TIGHT("rank"), WORD("read", WORD_READ, 0),
     PAREN("real"), WORD("recursive", WORD_RECURSIVE, IS_PAREN),
     PLAIN("referential_constraints", IS_SCHEMA_TABLE), PAREN("regexp"), CALL("regexp_instr"),
-    CALL("regexp_replace"), CALL("regexp_substr"), PLAIN("release", IS_VERB),
+    CALL("regexp_replace"), CALL("regexp_substr"), WORD("release", WORD_QUIET, IS_VERB),
     PLAIN("release_all_locks", IS_CALL_LEADER), PLAIN("release_lock", IS_CALL_LEADER),
-    PLAIN("rename", IS_VERB), PLAIN("repair", IS_VERB), CALL("repeat"),
+    WORD("rename", WORD_QUIET, IS_VERB), PLAIN("repair", IS_VERB), CALL("repeat"),
     WORD("replace", WORD_REPLACE, IS_CALL), CALL("replace_oracle"), PLAIN("reset", IS_VERB),
-    PLAIN("resignal", IS_VERB), PAREN("return"), CALL("reverse"), PLAIN("revoke", IS_VERB),
+    PLAIN("resignal", IS_VERB), PAREN("return"), CALL("reverse"), WORD("revoke", WORD_QUIET, IS_VERB),
     CALL("right"), PAREN("rlike"), WORD("role", WORD_ROLE, IS_DDL_OBJECT),
-    PLAIN("rollback", IS_VERB), WORD("rollup", WORD_ROLLUP, 0), CALL("round"),
+    WORD("rollback", WORD_QUIET, IS_VERB), WORD("rollup", WORD_ROLLUP, 0), CALL("round"),
     PLAIN("routines", IS_SCHEMA_TABLE), CALL("row"), PLAIN("row_count", IS_CALL_PREVIOUS),
     CALL("row_number"), CALL("rownum"), PAREN("rows"), CALL("rpad"), CALL("rpad_oracle"),
     CALL("rtrim"), CALL("rtrim_oracle"),
 };
 
 static const struct word words_s[] = {
-    PLAIN("savepoint", IS_VERB), PLAIN("schema", IS_CALL | IS_DDL_OBJECT | IS_SHOW_CREATE),
+    WORD("savepoint", WORD_QUIET, IS_VERB), PLAIN("schema", IS_CALL | IS_DDL_OBJECT | IS_SHOW_CREATE),
     PLAIN("schema_privileges", IS_SCHEMA_TABLE), PLAIN("schemas", IS_SHOW),
     PLAIN("schemata", IS_SCHEMA_TABLE), CALL("sec_to_time"), CALL("second"),
     WORD("select", WORD_SELECT, IS_PAREN), PLAIN("sequence", IS_DDL_OBJECT | IS_SHOW_CREATE),
     PLAIN("server", IS_DDL_OBJECT), WORD("session", WORD_SESSION, 0), TIGHT("session_user"),
     WORD("set", WORD_SET, IS_PAREN), PLAIN("setval", IS_CALL_LEADER), CALL("sformat"), CALL("sha"),
     CALL("sha1"), CALL("sha2"), WORD("share", WORD_SHARE, 0), WORD("show", WORD_SHOW, 0),
-    PLAIN("shutdown", IS_VERB), CALL("sign"), PLAIN("signal", IS_VERB), CALL("sin"), CALL("sleep"),
+    PLAIN("shutdown", IS_VERB), CALL("sign"), PLAIN("signal", IS_VERB), CALL("sin"), WORD("skip", WORD_SKIP, 0), CALL("sleep"),
     PAREN("smallint"), WORD("snapshot", WORD_SNAPSHOT, 0), PAREN("some"), CALL("soundex"),
     PAREN("sounds"), CALL("space"), PLAIN("spatial_ref_sys", IS_SCHEMA_TABLE),
     VARIABLE("sql_auto_is_null"), PAREN("sql_big_result"), VARIABLE("sql_big_selects"),
@@ -274,7 +274,7 @@ static const struct word words_t[] = {
     CALL("to_base64"), CALL("to_char"), CALL("to_days"), CALL("to_seconds"), CALL("touches"),
     WORD("transaction", WORD_TRANSACTION, 0), VARIABLE("transaction_isolation"),
     PLAIN("trigger", IS_ROUTINE | IS_SHOW_CREATE), PLAIN("triggers", IS_SCHEMA_TABLE | IS_SHOW),
-    TIGHT("trim"), TIGHT("trim_oracle"), PLAIN("truncate", IS_CALL | IS_VERB),
+    TIGHT("trim"), TIGHT("trim_oracle"), WORD("truncate", WORD_QUIET, IS_CALL | IS_VERB),
     VARIABLE("tx_isolation"),
 };
 

@@ -49,6 +49,7 @@ enum word_id {
     WORD_PARTITIONS,
     WORD_PASSWORD,
     WORD_PREVIOUS,
+    WORD_QUIET, /* every verb whose statement does no plain read: COMMIT, DROP, GRANT … */
     WORD_READ,
     WORD_RECURSIVE,
     WORD_REPLACE,
@@ -59,6 +60,7 @@ enum word_id {
     WORD_SET,
     WORD_SHARE,
     WORD_SHOW,
+    WORD_SKIP,
     WORD_SNAPSHOT,
     WORD_START,
     WORD_STATEMENT,

@@ -5,7 +5,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum consistency { CONSISTENCY_EVENTUAL, CONSISTENCY_SESSION };
+enum consistency { CONSISTENCY_EVENTUAL, CONSISTENCY_SESSION, CONSISTENCY_KEY, CONSISTENCY_STRONG };
+/* Which key a connection has before it names one itself; counts with consistency = key. */
+enum key_source { KEY_NONE, KEY_USER, KEY_ATTRIBUTE };
+/* An acknowledged write that the leader's log does not have: an error on the next read, or only a
+ * line in Causeway's log. */
+enum lost_write { LOST_WRITE_ERROR, LOST_WRITE_WARN };
 enum on_lag { ON_LAG_WAIT, ON_LAG_LEADER };
 enum balance { BALANCE_LEAST_BUSY, BALANCE_LATENCY, BALANCE_RANDOM };
 enum reads_on_leader { READS_ON_LEADER_FALLBACK, READS_ON_LEADER_SHARE };
@@ -14,6 +19,9 @@ enum pooling { POOLING_SESSION };
 
 struct policy {
     enum consistency consistency;
+    enum key_source key;
+    enum lost_write lost_write;
+    uint32_t max_keys; /* remembered at once, by the whole process */
     enum on_lag on_lag;
     enum balance balance;
     enum reads_on_leader reads_on_leader;

@@ -4,7 +4,7 @@
  *   any follower covers the vector?           -> (a move: fetch a bound if none is fresh)
  *       another follower covers the bound?    -> it, and the pin moves
  *   worth waiting for?                        -> wait, woken by the board
- *   otherwise                                 -> the leader */
+ *   otherwise                                 -> the leader, once it shows what was seen */
 #include "router/select.h"
 
 static struct route route_to(int server, bool move)
@@ -38,11 +38,17 @@ static bool leader_usable(const struct topology *topology, const struct route_re
     return topology->leader >= 0 && !excluded(request, &topology->servers[topology->leader]);
 }
 
+/* Every promise but eventual holds on the leader too: its log runs ahead of what it shows. */
 static struct route to_leader(const struct topology *topology, const struct route_request *request)
 {
-    if (leader_usable(topology, request))
+    if (!leader_usable(topology, request))
+        return (struct route){.kind = ROUTE_WAIT_LEADER, .server = -1};
+    if (!request->plain || request->consistency == CONSISTENCY_EVENTUAL ||
+        requirement_leader_shows(request->requirement, request->proof))
         return route_to(topology->leader, false);
-    return (struct route){.kind = ROUTE_WAIT_LEADER, .server = -1};
+    if (!request->shown_failed)
+        return (struct route){.kind = ROUTE_SHOWN, .server = -1};
+    return route_none("the leader does not show yet what this session has already seen");
 }
 
 /* Lower is better: statements under way (or the probe's latency), by weight. */
@@ -98,7 +104,7 @@ static struct route read_anywhere(const struct topology *topology,
         const struct topology_server *server = &topology->servers[i];
         if (!usable(request, server))
             continue;
-        if ((int)server->slot == request->pin)
+        if ((int)server->slot == request->requirement->pin)
             return route_to((int)i, false);
         pick_offer(&pick, request, (int)i, server);
     }
@@ -118,6 +124,7 @@ struct survey {
     bool worth_waiting; /* some could be there within causal_timeout */
     bool pin_ready;
     int pin_server;
+    uint32_t generations[POSITIONS_SERVERS_MAX]; /* of the servers, as they were judged */
 };
 
 static void survey_follower(struct survey *survey, const struct positions *positions,
@@ -127,31 +134,38 @@ static void survey_follower(struct survey *survey, const struct positions *posit
     const struct requirement *requirement = request->requirement;
     uint32_t generation = positions_generation(positions, server->slot);
     const struct gtid_vector *required =
-        requirement_for(requirement, (int)server->slot, generation);
+        requirement_for(requirement, request->proof, (int)server->slot, generation);
     uint32_t lag_ms = positions_lag_ms(positions, server->slot);
     survey->any_usable = true;
+    survey->generations[index] = generation;
     /* A move whose bound can't be fetched comes no nearer by waiting. */
     if ((required || !request->bound_failed) &&
         (lag_ms == UINT32_MAX || lag_ms <= request->policy->causal_timeout_ms))
         survey->worth_waiting = true;
-    if (required && positions_covers(positions, server->slot, required)) {
+    if (!required) {
+        /* A strong read's fetch can't begin too early. Others wait for the vector first: then the
+         * bound is fetched when there is somebody to meet it. */
+        survey->need_bound =
+            survey->need_bound || request->proof->strong ||
+            positions_covers(positions, server->slot, generation, &requirement->vector);
+    } else if (positions_covers(positions, server->slot, generation, required)) {
         pick_offer(&survey->ready, request, index, server);
-        if ((int)server->slot == request->pin) {
+        if ((int)server->slot == requirement->pin) {
             survey->pin_ready = true;
             survey->pin_server = index;
         }
-    } else if (!required && positions_covers(positions, server->slot, &requirement->vector)) {
-        survey->need_bound = true;
     }
 }
 
 static struct route read_follower(const struct topology *topology,
-                                  const struct positions *positions,
-                                  const struct route_request *request, int server)
+                                  const struct route_request *request, int server,
+                                  uint32_t generation)
 {
-    unsigned slot = topology->servers[server].slot;
-    return route_to(server, requirement_is_move(request->requirement, (int)slot,
-                                                positions_generation(positions, slot)));
+    struct route route =
+        route_to(server, requirement_is_move(request->requirement,
+                                             (int)topology->servers[server].slot, generation));
+    route.generation = generation;
+    return route;
 }
 
 static struct route read_without_follower(const struct topology *topology,
@@ -178,12 +192,11 @@ static struct route read_session(const struct topology *topology, const struct p
 {
     struct survey survey = {.ready = {.server = -1, .random = request->random}, .pin_server = -1};
     for (unsigned i = 0; i < topology->count; i++)
-        if (usable(request, &topology->servers[i]))
+        if (usable(request, &topology->servers[i]) && !topology->servers[i].partial)
             survey_follower(&survey, positions, request, (int)i, &topology->servers[i]);
-    if (survey.pin_ready)
-        return read_follower(topology, positions, request, survey.pin_server);
-    if (survey.ready.server >= 0)
-        return read_follower(topology, positions, request, survey.ready.server);
+    int server = survey.pin_ready ? survey.pin_server : survey.ready.server;
+    if (server >= 0)
+        return read_follower(topology, request, server, survey.generations[server]);
     if (survey.need_bound && !request->bound_failed)
         return (struct route){.kind = ROUTE_BOUND, .server = -1};
     return read_without_follower(topology, request, &survey);
@@ -204,8 +217,8 @@ static bool leader_takes_share(const struct topology *topology, const struct rou
         !leader_usable(topology, request))
         return false;
     const struct topology_server *leader = &topology->servers[topology->leader];
-    if (request->pin >= 0)
-        return request->pin == (int)leader->slot;
+    if (request->requirement->pin >= 0)
+        return request->requirement->pin == (int)leader->slot;
     struct pick pick = {.server = -1, .random = random_again(request->random)};
     pick_offer(&pick, request, topology->leader, leader);
     for (unsigned i = 0; i < topology->count; i++)
@@ -225,13 +238,16 @@ static struct route forced(const struct topology *topology, const struct positio
         return route_none("the server that the rule or hint names is not in rotation");
     if (request->consistency == CONSISTENCY_EVENTUAL)
         return route_to(request->forced, false);
+    if (server->partial)
+        return route_none("the server that the rule or hint names does not have all of the "
+                          "leader's log: it takes eventual reads only");
     uint32_t generation = positions_generation(positions, server->slot);
     const struct gtid_vector *required =
-        requirement_for(request->requirement, (int)server->slot, generation);
+        requirement_for(request->requirement, request->proof, (int)server->slot, generation);
     if (!required && !request->bound_failed)
         return (struct route){.kind = ROUTE_BOUND, .server = -1};
-    if (required && positions_covers(positions, server->slot, required))
-        return read_follower(topology, positions, request, request->forced);
+    if (required && positions_covers(positions, server->slot, generation, required))
+        return read_follower(topology, request, request->forced, generation);
     if (!request->waited)
         return (struct route){.kind = ROUTE_WAIT, .server = -1};
     return route_none("the server that the rule or hint names did not catch up in causal_timeout");

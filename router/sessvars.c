@@ -82,6 +82,7 @@ void sessvars_reset(struct sessvars *vars)
 {
     free_variables(vars);
     vars->collation_unknown = false;
+    vars->isolation = ISOLATION_DEFAULT;
     vars->leader_only = vars->unlogged;
 }
 
@@ -164,6 +165,13 @@ static void note_client_charset(struct sessvars *vars, struct span name)
             vars->wide_charset = true;
 }
 
+static void note_isolation(struct sessvars *vars, struct span level)
+{
+    bool committed = span_equal(level, span_text("READ-COMMITTED")) ||
+                     span_equal(level, span_text("READ-UNCOMMITTED"));
+    vars->isolation = committed ? ISOLATION_COMMITTED : ISOLATION_REPEATABLE;
+}
+
 /* One may be set back, but what was written without the log never reaches a follower. */
 static void note_leader_only(struct sessvars *vars, const struct track_entry *entry)
 {
@@ -183,6 +191,8 @@ static bool track_variable(struct sessvars *vars, const struct track_entry *entr
     case REPLAY: break;
     }
     set_variable(vars, entry->name, entry->value);
+    if (span_equal(entry->name, span_text("tx_isolation")))
+        note_isolation(vars, entry->value);
     if (span_equal(entry->name, span_text("character_set_client")))
         note_client_charset(vars, entry->value);
     if (span_equal(entry->name, span_text("character_set_connection")))

@@ -11,6 +11,13 @@
 
 struct sessvar; /* a variable that is not at its login value */
 
+/* Whether consistent reads and UPDATE see a new snapshot at each statement. */
+enum isolation {
+    ISOLATION_DEFAULT,    /* the server's, not changed by the session */
+    ISOLATION_COMMITTED,  /* READ COMMITTED or below */
+    ISOLATION_REPEATABLE, /* REPEATABLE READ or above */
+};
+
 struct sessvars {
     struct sessvar *first; /* in the order of their last change */
     char *schema;          /* the current one; NULL: none */
@@ -23,9 +30,10 @@ struct sessvars {
                            brought to that, so the session stays on the leader until the next USE */
     bool wide_charset; /* character_set_client is one in which a byte that looks like a quote may be
                           half a character (LEX_WIDE_CHARSET) */
-    bool leader_only;  /* a variable was set that a follower can't or must not share:
-                          sql_log_bin = 0, timestamp, rand_seed … */
-    bool unlogged;     /* sql_log_bin was 0 once: a reset does not undo that */
+    enum isolation isolation;
+    bool leader_only; /* a variable was set that a follower can't or must not share:
+                         sql_log_bin = 0, timestamp, rand_seed … */
+    bool unlogged;    /* sql_log_bin was 0 once: a reset does not undo that */
 };
 
 void sessvars_init(struct sessvars *vars);

@@ -38,6 +38,7 @@ struct topology_server {
     bool reachable;      /* the last probe was answered */
     bool in_rotation;    /* a follower that may serve reads */
     bool drained;        /* taken out by a person */
+    bool partial;        /* filters or skipped errors: it may lack what its position says it has */
     uint32_t latency_us; /* of the probe */
     bool skip_name_resolve;
     char version[SERVER_VERSION_MAX];
@@ -50,6 +51,7 @@ struct topology {
     int leader;     /* index into servers, or -1 */
     unsigned count;
     char version[SERVER_VERSION_MAX]; /* for the greeting: the leader's, or the last one known */
+    bool committed_isolation;         /* the leader's default is READ COMMITTED or below */
     char tracked_variables[1024];     /* the leader's global session_track_system_variables: what a
                                          client     with SESSION_TRACK expects to see */
     struct topology_server servers[];

@@ -8,6 +8,8 @@
 
 #include <assert.h>
 #include <errmsg.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <mysql.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -436,6 +438,19 @@ void service_conn_query(struct service_conn *conn, const char *sql, uint32_t tim
 bool service_conn_idle(const struct service_conn *conn)
 {
     return conn->state == CONN_IDLE && !conn->closed;
+}
+
+int service_conn_take_socket(struct service_conn *conn)
+{
+    int fd;
+
+    assert(service_conn_idle(conn));
+    fd = fcntl(mysql_get_socket(&conn->mysql), F_DUPFD_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    watchers_stop(conn);
+    conn->state = CONN_LOST;
+    return fd;
 }
 
 unsigned long service_conn_id(const struct service_conn *conn)

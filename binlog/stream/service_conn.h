@@ -57,6 +57,11 @@ void service_conn_query(struct service_conn *conn, const char *sql, uint32_t tim
 bool service_conn_idle(const struct service_conn *conn);
 /* Numeric id of the connection on the server, 0 when it is not open. */
 unsigned long service_conn_id(const struct service_conn *conn);
+/* The socket of an IDLE connection (within `done` too), for a protocol that the library doesn't
+ * speak: a descriptor of its own, which the caller closes. The connection is LOST to all else from
+ * now on, and must be kept until the socket is of no more use: closing it shuts the socket down.
+ * Negative errno. */
+int service_conn_take_socket(struct service_conn *conn);
 /* NULL is allowed. */
 void service_conn_close(struct service_conn *conn);
 

@@ -265,3 +265,18 @@ int attribute_next(struct reader *attributes, struct span *key, struct span *val
     *value = read_lenenc_span(attributes);
     return attributes->bad ? -EPROTO : 1;
 }
+
+int attributes_find(struct span attributes, const char *name, struct span *value)
+{
+    struct reader reader = reader_of(attributes);
+    struct span wanted = span_text(name), key, found;
+    int more;
+    bool seen = false;
+    while ((more = attribute_next(&reader, &key, &found)) > 0) {
+        if (!seen && span_equal(key, wanted)) {
+            *value = found;
+            seen = true;
+        }
+    }
+    return more < 0 ? more : seen;
+}

@@ -65,5 +65,8 @@ void auth_switch_build(struct buf *out, uint8_t seq, const struct auth_switch *a
 
 /* Connection attributes, one by one: 1, 0 at the end, -EPROTO when malformed. */
 int attribute_next(struct reader *attributes, struct span *key, struct span *value);
+/* The attribute of that exact name in `attributes` of a login: 1 with its value (inside
+ * `attributes`; of several, the first), 0 when it is not there, -EPROTO when they are malformed. */
+int attributes_find(struct span attributes, const char *name, struct span *value);
 
 #endif

@@ -46,32 +46,6 @@ static struct server *server_by_slot(const struct cluster *cluster, int slot)
 
 /* --- positions and lag --- */
 
-static bool leader_answers(const struct cluster *cluster)
-{
-    const struct server *leader = server_by_slot(cluster, cluster->leader_slot);
-
-    return leader != NULL && leader->reachable;
-}
-
-static void lag_update(struct cluster *cluster, struct server *server)
-{
-    struct gtid_vector confirmed;
-    uint32_t lag_ms = UINT32_MAX;
-
-    server->lag_stale = false;
-    if (server->confirm != NULL && confirm_has_position(server->confirm)) {
-        positions_read(cluster->positions, server->slot, &confirmed);
-        lag_ms = lag_of(&cluster->lag, &confirmed, clock_now_ms(), leader_answers(cluster));
-    }
-    positions_set_lag_ms(cluster->positions, server->slot, lag_ms);
-}
-
-static void lag_update_all(struct cluster *cluster)
-{
-    for (unsigned i = 0; i < cluster->count; i++)
-        lag_update(cluster, cluster->servers[i]);
-}
-
 static void on_confirmed(void *context)
 {
     struct server *server = context;
@@ -147,7 +121,11 @@ static void log_verdict(const struct server *server, const struct role_verdict *
     const struct role_verdict *old = &server->verdict;
 
     if (verdict->in_rotation && !old->in_rotation)
-        log_info("server %s is a follower and serves reads", server->name);
+        log_line(verdict->why[0] ? LOG_LEVEL_WARN : LOG_LEVEL_INFO,
+                 "server %s is a follower and serves reads%s%s", server->name,
+                 verdict->why[0] ? "; " : "", verdict->why);
+    else if (verdict->partial && !old->partial)
+        log_warn("server %s: %s", server->name, verdict->why);
     else if (verdict->cause == old->cause || verdict->cause == CAUSE_DOWN ||
              verdict->cause == CAUSE_NONE || verdict->cause == CAUSE_UNCONFIRMED)
         return; /* said before, said by log_reach, or about to pass */
@@ -199,6 +177,10 @@ static void view_fill(const struct server *server, struct server_view *view)
         .server_id = server->last.server_id,
         .channel_count = server->last.channel_count,
         .channels = server->last.channels,
+        .log_filter = server->last.log_filter,
+        .skips_errors = server->last.skips_errors,
+        .parallel = server->last.parallel,
+        .domain_count = server->last.slave_pos.count,
         .confirmed = server->confirm != NULL && confirm_has_position(server->confirm),
         .lagged = server->verdict.cause == CAUSE_LAG,
     };
@@ -215,9 +197,11 @@ static void leader_change(struct cluster *cluster, const struct server *leader)
 
     cluster->leader_slot = leader != NULL ? (int)leader->slot : -1;
     if (leader == NULL || cluster->leader_slot == cluster->leader_last_slot) {
-        if (leader != NULL)
+        if (leader != NULL) {
+            cluster->epoch++; /* it may have come up with less than it had: all is checked anew */
             log_info("leader is %s again, epoch %llu", leader->name,
                      (unsigned long long)cluster->epoch);
+        }
         return;
     }
     cluster->leader_last_slot = cluster->leader_slot;
@@ -226,6 +210,7 @@ static void leader_change(struct cluster *cluster, const struct server *leader)
     log_info("leader is %s (before: %s), epoch %llu", leader->name,
              before != NULL ? before->name : "none", (unsigned long long)cluster->epoch);
     lag_clear(&cluster->lag);
+    cluster_log_stop(cluster);
     for (unsigned i = 0; i < cluster->count; i++)
         follow_stop(cluster->servers[i]); /* positions of another history: confirmed anew */
 }
@@ -243,6 +228,7 @@ static void leader_note(struct cluster *cluster)
              leader->last.version);
     snprintf(cluster->tracked_variables, sizeof(cluster->tracked_variables), "%s",
              leader->last.tracked_variables);
+    cluster->committed_isolation = leader->last.committed_isolation;
     if (!leader->last.log_bin && !cluster->binlog_logged) {
         log_error("leader %s has no binary log: nothing can be known of what followers have",
                   leader->name);
@@ -272,7 +258,7 @@ static void cluster_decide(struct cluster *cluster)
 {
     struct roles roles;
 
-    lag_update_all(cluster);
+    cluster_lag_update_all(cluster);
     verdicts_find(cluster, &roles);
     log_trouble(cluster, &roles);
     if (leader_slot_of(cluster, &roles) != cluster->leader_slot) {
@@ -290,6 +276,7 @@ static void cluster_decide(struct cluster *cluster)
         follow_adjust(server);
     }
     cluster->roles_dirty = false;
+    cluster_log_adjust(cluster);
     cluster_publish(cluster);
 }
 
@@ -458,6 +445,9 @@ static bool settings_copy(struct cluster *cluster, const struct cluster_settings
         cluster->user = memory_strdup(settings->user);
         cluster->password = memory_strdup(settings->password);
     }
+    if (login_changed || cluster->log_server_id != settings->log_server_id)
+        cluster_log_stop(cluster); /* cluster_decide starts it again */
+    cluster->log_server_id = settings->log_server_id;
     cluster->probe_interval_ms = settings->probe_interval_ms;
     cluster->max_lag_ms = settings->max_lag_ms;
     return login_changed;
@@ -483,6 +473,8 @@ static void servers_replace(struct cluster *cluster, const struct cluster_settin
         if (old[i]->place.address_len > 0)
             log_info("server %s (%s) is no longer configured: it is dropped", old[i]->name,
                      old[i]->address_text);
+        if (cluster->log != NULL && cluster->log_slot == (int)old[i]->slot)
+            cluster_log_stop(cluster);
         server_free(old[i]);
     }
     /* server_new looks at the list for free slots: it must hold the kept ones before */
@@ -533,7 +525,7 @@ static void lag_flush(struct cluster *cluster)
 
         if (!server->lag_stale)
             continue;
-        lag_update(cluster, server);
+        cluster_lag_update(cluster, server);
         if (server->verdict.cause == CAUSE_LAG &&
             positions_lag_ms(cluster->positions, server->slot) <= cluster->max_lag_ms)
             cluster->roles_dirty = true;
@@ -573,6 +565,7 @@ struct cluster *cluster_start(struct ev_loop *loop, struct positions *positions,
     ev_prepare_start(loop, &cluster->flush);
     ev_unref(loop); /* it alone does not keep the loop running */
     cluster_accounts_start(cluster);
+    cluster_log_start(cluster);
     servers_configure(cluster, settings);
     return cluster;
 }
@@ -609,6 +602,7 @@ void cluster_stop(struct cluster *cluster)
     if (cluster == NULL)
         return;
     cluster_accounts_stop(cluster);
+    cluster_log_end(cluster);
     for (unsigned i = 0; i < cluster->count; i++)
         server_free(cluster->servers[i]);
     ev_ref(cluster->loop);

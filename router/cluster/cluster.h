@@ -2,15 +2,16 @@
  * each follower's readers can see, and which accounts there are. Everything is non-blocking on one
  * libev loop (Connector/C's _start/_cont calls through binlog/stream/service_conn).
  *
- *     per server:             probe every probe_interval ---> roles, health, latency ---> topology
- *     per follower, domain:   long poll of gtid_slave_pos ---> positions board --->
- * events.confirmed leader:                 digest of the accounts at each probe, rows when it
- * changed ---> accounts
+ *     server:            probe every probe_interval ---> roles, health, latency ---> topology
+ *     follower, domain:  long poll of gtid_slave_pos ---> positions board ---> events.confirmed
+ *     leader:            digest of accounts at each probe, rows when it changed ---> accounts
+ *     leader:            its log, followed ---> lag, changes of accounts at once
  */
 #ifndef CAUSEWAY_ROUTER_CLUSTER_CLUSTER_H
 #define CAUSEWAY_ROUTER_CLUSTER_CLUSTER_H
 
 #include "binlog/positions.h"
+#include "binlog/stream/leader_log.h"
 #include "router/accounts.h"
 #include "router/topology.h"
 
@@ -26,7 +27,8 @@ struct cluster_settings {
     const char *user;
     const char *password;
     uint32_t probe_interval_ms;
-    uint32_t max_lag_ms; /* a follower further behind is out of rotation */
+    uint32_t max_lag_ms;    /* a follower further behind is out of rotation */
+    uint32_t log_server_id; /* that the leader's log is followed with; 0: derived */
     size_t count;
     const struct cluster_server_settings *servers;
 };
@@ -63,6 +65,9 @@ int cluster_drain(struct cluster *cluster, const char *name, bool drained);
 void cluster_suspect(struct cluster *cluster, unsigned slot);
 /* The leader's @@gtid_binlog_pos of its last probe, for the console; NULL without a leader. */
 const struct gtid_vector *cluster_leader_position(const struct cluster *cluster);
+/* How the leader's log is followed; false: there is none to follow. Lag on the board is as of now
+ * when it returns. */
+bool cluster_leader_log(struct cluster *cluster, struct leader_log_view *view);
 /* No event comes after it. Not from within an event. NULL is allowed. */
 void cluster_stop(struct cluster *cluster);
 

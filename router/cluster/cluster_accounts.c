@@ -8,6 +8,8 @@
 /* A failed login asks for a reread. Rereads may take a tenth of the time, and no login waits longer
  * than a second for the next: */
 enum { REREAD_INTERVAL_MIN_MS = 50, REREAD_INTERVAL_MAX_MS = 1000, REREAD_REST = 10 };
+/* Looks for a change of which the log has told: */
+enum { CHANGE_TRIES = 2 };
 
 static void accounts_hand_out(struct cluster *cluster)
 {
@@ -47,6 +49,33 @@ static void reread_rest(struct cluster *cluster)
     cluster->reread_rest_ms = rest_ms < REREAD_INTERVAL_MAX_MS ? rest_ms : REREAD_INTERVAL_MAX_MS;
 }
 
+static void reread_later(struct cluster *cluster, uint64_t wait_ms)
+{
+    if (ev_is_active(&cluster->reread_due))
+        return;
+    ev_timer_set(&cluster->reread_due, (double)wait_ms / 1000., 0.);
+    ev_timer_start(cluster->loop, &cluster->reread_due);
+}
+
+/* The log tells of a change a moment before the server shows it. */
+static void change_look_again(struct cluster *cluster, bool found)
+{
+    if (cluster->reread_again || (!found && cluster->reread_tries > 0))
+        reread_later(cluster, REREAD_INTERVAL_MIN_MS);
+    if (!cluster->reread_again)
+        cluster->reread_tries = found || cluster->reread_tries == 0 ? 0 : cluster->reread_tries - 1;
+    cluster->reread_again = false;
+}
+
+void cluster_accounts_changed(struct cluster *cluster)
+{
+    cluster->reread_tries = CHANGE_TRIES;
+    if (accounts_reader_busy(cluster->reader))
+        cluster->reread_again = true;
+    else
+        cluster_reread_accounts(cluster);
+}
+
 static void on_read(struct accounts *accounts, const char *error, void *context)
 {
     struct cluster *cluster = context;
@@ -56,6 +85,7 @@ static void on_read(struct accounts *accounts, const char *error, void *context)
     if (wanted)
         reread_rest(cluster);
     error_note(cluster, error != NULL ? error : "");
+    change_look_again(cluster, accounts != NULL);
     if (accounts != NULL)
         accounts_take(cluster, accounts);
     else if (wanted)
@@ -127,11 +157,7 @@ void cluster_reread_accounts(struct cluster *cluster)
     uint64_t since_ms = now_ms - cluster->reread_ms;
     if (cluster->reread_ms && since_ms < cluster->reread_rest_ms) {
         /* Too soon: whoever asks waits, for an account made a moment ago is there to be found. */
-        if (!ev_is_active(&cluster->reread_due)) {
-            double wait_s = (double)(cluster->reread_rest_ms - since_ms) / 1000.;
-            ev_timer_set(&cluster->reread_due, wait_s, 0.);
-            ev_timer_start(cluster->loop, &cluster->reread_due);
-        }
+        reread_later(cluster, cluster->reread_rest_ms - since_ms);
         return;
     }
     cluster->reread_ms = now_ms;

@@ -15,7 +15,7 @@ enum {
     ERROR_ACCESS_DENIED_SPECIFIC = 1227, /* ER_SPECIFIC_ACCESS_DENIED_ERROR */
 };
 
-enum probe_state { PROBE_WAITING, PROBE_OPENING, PROBE_VARIABLES, PROBE_CHANNELS };
+enum probe_state { PROBE_WAITING, PROBE_OPENING, PROBE_VARIABLES, PROBE_FILTERS, PROBE_CHANNELS };
 
 struct probe {
     struct ev_loop *loop;
@@ -35,11 +35,22 @@ struct probe {
     struct probe_result result;
 };
 
+/* Settings that leave transactions of the leader's log out, or change them. (Replicate_Ignore_
+ * Server_Ids is for rings: what it leaves out came from here.) */
+static const char *const channel_filters[] = {
+    "Replicate_Do_DB",         "Replicate_Ignore_DB",         "Replicate_Do_Table",
+    "Replicate_Ignore_Table",  "Replicate_Wild_Do_Table",     "Replicate_Wild_Ignore_Table",
+    "Replicate_Do_Domain_Ids", "Replicate_Ignore_Domain_Ids", "Replicate_Rewrite_DB",
+};
+static const char *const log_filters[] = {"Binlog_Do_DB", "Binlog_Ignore_DB"};
+
 /* In the order of enum variable. */
 static const char variables_sql[] =
     "SELECT @@global.read_only, @@global.server_id, @@version, @@global.gtid_binlog_pos,"
     " @@global.gtid_slave_pos, @@global.gtid_domain_id, @@global.log_bin,"
-    " @@global.skip_name_resolve, @@global.session_track_system_variables, @@hostname";
+    " @@global.skip_name_resolve, @@global.session_track_system_variables, @@hostname,"
+    " @@global.slave_skip_errors, @@global.slave_parallel_threads,"
+    " @@global.tx_isolation IN ('READ-COMMITTED', 'READ-UNCOMMITTED')";
 
 enum variable {
     VARIABLE_READ_ONLY,
@@ -52,6 +63,9 @@ enum variable {
     VARIABLE_SKIP_NAME_RESOLVE,
     VARIABLE_TRACKED,
     VARIABLE_HOSTNAME,
+    VARIABLE_SKIP_ERRORS,
+    VARIABLE_PARALLEL_THREADS,
+    VARIABLE_COMMITTED,
 };
 
 uint32_t probe_timeout_ms(uint32_t interval_ms)
@@ -113,6 +127,19 @@ static void statement_cut(char *error)
         *statement = '\0';
 }
 
+/* The first of those columns that is not empty, as "Column = value". */
+static void filter_read(const struct service_reply *reply, const char *const *columns, size_t count,
+                        char out[WHY_MAX])
+{
+    char value[WHY_MAX / 2];
+
+    for (size_t i = 0; i < count && out[0] == '\0'; i++) {
+        service_reply_text(reply, service_reply_column(reply, columns[i]), value, sizeof(value));
+        if (value[0] != '\0')
+            snprintf(out, WHY_MAX, "%s = %s", columns[i], value);
+    }
+}
+
 /* The row of a follower's channel; names of the columns: MariaDB, SHOW ALL SLAVES STATUS. */
 static void channel_read(const struct service_reply *reply, struct replication_channel *channel)
 {
@@ -138,6 +165,8 @@ static void channel_read(const struct service_reply *reply, struct replication_c
     service_reply_text(reply, service_reply_column(reply, "Last_SQL_Error"), channel->sql_error,
                        sizeof(channel->sql_error));
     statement_cut(channel->sql_error);
+    filter_read(reply, channel_filters, sizeof(channel_filters) / sizeof(channel_filters[0]),
+                channel->filter);
 }
 
 static void on_channels(struct service_conn *conn, struct service_reply *reply, void *context)
@@ -157,6 +186,23 @@ static void on_channels(struct service_conn *conn, struct service_reply *reply, 
     probe_end(probe);
 }
 
+/* Without the grant (BINLOG MONITOR) nothing is known of them. */
+static void on_filters(struct service_conn *conn, struct service_reply *reply, void *context)
+{
+    struct probe *probe = context;
+
+    if (reply->error != 0 && (reply->lost || reply->error != ERROR_ACCESS_DENIED_SPECIFIC)) {
+        probe_failed(probe, reply->text);
+        return;
+    }
+    if (reply->error == 0 && service_reply_next(reply))
+        filter_read(reply, log_filters, sizeof(log_filters) / sizeof(log_filters[0]),
+                    probe->result.log_filter);
+    probe->state = PROBE_CHANNELS;
+    service_conn_query(conn, "SHOW ALL SLAVES STATUS", probe_timeout_ms(probe->interval_ms),
+                       on_channels);
+}
+
 static bool reply_on(const struct service_reply *reply, enum variable variable)
 {
     char text[32];
@@ -173,6 +219,9 @@ static bool variables_read(const struct service_reply *reply, struct probe_resul
     result->server_id = (uint32_t)service_reply_number(reply, VARIABLE_SERVER_ID);
     result->domain = (uint32_t)service_reply_number(reply, VARIABLE_GTID_DOMAIN_ID);
     service_reply_text(reply, VARIABLE_VERSION, result->version, sizeof(result->version));
+    result->skips_errors = reply_on(reply, VARIABLE_SKIP_ERRORS);
+    result->committed_isolation = reply_on(reply, VARIABLE_COMMITTED);
+    result->parallel = reply_on(reply, VARIABLE_PARALLEL_THREADS);
     service_reply_text(reply, VARIABLE_HOSTNAME, result->hostname, sizeof(result->hostname));
     service_reply_text(reply, VARIABLE_TRACKED, result->tracked_variables,
                        sizeof(result->tracked_variables));
@@ -195,9 +244,9 @@ static void on_variables(struct service_conn *conn, struct service_reply *reply,
         probe_failed(probe, "its positions could not be understood");
         return;
     }
-    probe->state = PROBE_CHANNELS;
-    service_conn_query(conn, "SHOW ALL SLAVES STATUS", probe_timeout_ms(probe->interval_ms),
-                       on_channels);
+    probe->state = PROBE_FILTERS;
+    service_conn_query(conn, "SHOW MASTER STATUS", probe_timeout_ms(probe->interval_ms),
+                       on_filters);
 }
 
 /* --- asking --- */

@@ -2,9 +2,9 @@
  * and its replication channels are asked. A server that doesn't answer in time, refuses, or ends
  * the connection is reported at once and asked again at the next interval.
  *
- *     WAITING --interval, probe_now--> (OPENING -->) VARIABLES --> CHANNELS --> WAITING
- *        ^                                 |              |            |
- *        +------------------- failure: the connection is dropped ------+ */
+ *     WAITING --interval, probe_now--> (OPENING -->) VARIABLES --> FILTERS --> CHANNELS --> WAITING
+ *        ^                                 |              |            |           |
+ *        +------------------- failure: the connection is dropped ------+-----------+ */
 #ifndef CAUSEWAY_ROUTER_CLUSTER_PROBE_H
 #define CAUSEWAY_ROUTER_CLUSTER_PROBE_H
 
@@ -23,6 +23,10 @@ struct probe_result {
     char version[SERVER_VERSION_MAX];
     char hostname[128];
     char tracked_variables[1024];
+    bool committed_isolation; /* tx_isolation is READ COMMITTED or below */
+    bool skips_errors;
+    bool parallel;            /* slave_parallel_threads > 0 */
+    char log_filter[WHY_MAX]; /* Binlog_Do_DB or Binlog_Ignore_DB; "" for none, or not known */
     struct gtid_vector binlog_pos;
     struct gtid_vector slave_pos;
     bool channels_known; /* false: SLAVE MONITOR is missing */

@@ -210,6 +210,28 @@ static enum role_cause follower_judge(const struct server_view *view,
     return CAUSE_NONE;
 }
 
+/* What a follower in rotation can't promise, in words. */
+static void follower_limits(const struct server_view *view,
+                            const struct replication_channel *channel,
+                            const struct server_view *leader, struct role_verdict *out)
+{
+    out->partial = true;
+    if (channel->filter[0] != '\0')
+        snprintf(out->why, WHY_MAX, "eventual reads only: it replicates with %.100s",
+                 channel->filter);
+    else if (view->skips_errors)
+        snprintf(out->why, WHY_MAX, "eventual reads only: slave_skip_errors is set");
+    else if (leader != NULL && leader->log_filter != NULL && leader->log_filter[0] != '\0')
+        snprintf(out->why, WHY_MAX, "eventual reads only: the leader's log leaves out, by %.90s",
+                 leader->log_filter);
+    else
+        out->partial = false;
+    if (!out->partial && view->parallel && view->domain_count > 1)
+        snprintf(out->why, WHY_MAX,
+                 "reads may show an effect in one GTID domain before its cause in another: "
+                 "slave_parallel_threads is not 0");
+}
+
 static void server_judge(const struct field *field, unsigned index, int leader, uint32_t max_lag_ms,
                          struct role_verdict *out)
 {
@@ -235,6 +257,8 @@ static void server_judge(const struct field *field, unsigned index, int leader, 
         out->cause = follower_judge(view, channel, max_lag_ms, out->why);
     }
     out->in_rotation = out->cause == CAUSE_NONE;
+    if (out->in_rotation)
+        follower_limits(view, channel, leader >= 0 ? &field->views[leader] : NULL, out);
 }
 
 void roles_decide(const struct server_view *views, unsigned count, int previous,

@@ -23,6 +23,7 @@ struct replication_channel {
     unsigned sql_errno;
     char io_error[WHY_MAX];
     char sql_error[WHY_MAX];
+    char filter[WHY_MAX]; /* a Replicate_… setting that leaves transactions out; "" for none */
 };
 
 /* One server: its configuration, and what its last answered probe said. */
@@ -40,9 +41,13 @@ struct server_view {
     uint32_t server_id;
     unsigned channel_count;
     const struct replication_channel *channels;
-    bool confirmed;  /* a position of this incarnation stands on the board */
-    uint32_t lag_ms; /* UINT32_MAX: not known */
-    bool lagged;     /* out of rotation for its lag: comes back at three quarters of max_lag */
+    const char *log_filter; /* what its own log leaves out (Binlog_Do_DB …), or "" */
+    bool skips_errors;      /* slave_skip_errors */
+    bool parallel;          /* its appliers work side by side */
+    unsigned domain_count;  /* that its position names */
+    bool confirmed;         /* a position of this incarnation stands on the board */
+    uint32_t lag_ms;        /* UINT32_MAX: not known */
+    bool lagged; /* out of rotation for its lag: comes back at three quarters of max_lag */
 };
 
 /* Why a server is not in rotation, for comparing: the words may hold a number that changes. */
@@ -62,7 +67,9 @@ struct role_verdict {
     enum role_cause cause;
     bool in_rotation;
     bool writable_follower; /* read_only is off on a follower: worth a warning */
-    char why[WHY_MAX];      /* why it is not in rotation; "" for the leader and in rotation */
+    bool partial;           /* it may lack what its position says it has: eventual reads only */
+    char why[WHY_MAX];      /* why it is not in rotation, or what its reads lack; "" when all is
+                               well */
 };
 
 struct roles {

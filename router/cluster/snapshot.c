@@ -22,6 +22,7 @@ static void server_fill(const struct cluster *cluster, const struct server *serv
     out->reachable = server->reachable;
     out->in_rotation = server->verdict.in_rotation;
     out->drained = server->drained;
+    out->partial = server->verdict.partial;
     out->latency_us = server->latency_us;
     out->skip_name_resolve = server->last.skip_name_resolve;
     snprintf(out->version, sizeof(out->version), "%s", server->last.version);
@@ -33,6 +34,7 @@ static struct topology *snapshot_make(const struct cluster *cluster)
     struct topology *topology = topology_new(cluster->count);
 
     topology->epoch = cluster->epoch;
+    topology->committed_isolation = cluster->committed_isolation;
     for (unsigned i = 0; i < cluster->count; i++) {
         server_fill(cluster, cluster->servers[i], &topology->servers[i]);
         if (cluster->leader_slot == (int)cluster->servers[i]->slot)
@@ -52,13 +54,14 @@ static bool server_same(const struct topology_server *a, const struct topology_s
            a->generation == b->generation && a->weight == b->weight &&
            a->server_id == b->server_id && a->role == b->role && a->reachable == b->reachable &&
            a->in_rotation == b->in_rotation && a->drained == b->drained &&
-           a->skip_name_resolve == b->skip_name_resolve && strcmp(a->version, b->version) == 0;
+           a->partial == b->partial && a->skip_name_resolve == b->skip_name_resolve &&
+           strcmp(a->version, b->version) == 0;
 }
 
 static bool topology_same(const struct topology *a, const struct topology *b)
 {
     if (a->epoch != b->epoch || a->leader != b->leader || a->count != b->count ||
-        strcmp(a->version, b->version) != 0 ||
+        a->committed_isolation != b->committed_isolation || strcmp(a->version, b->version) != 0 ||
         strcmp(a->tracked_variables, b->tracked_variables) != 0)
         return false;
     for (unsigned i = 0; i < a->count; i++) {

@@ -3,10 +3,12 @@
 #define CAUSEWAY_ROUTER_CLUSTER_STATE_H
 
 #include "binlog/stream/confirm.h"
+#include "binlog/stream/log_peek.h"
 #include "router/cluster/accounts_read.h"
 #include "router/cluster/address.h"
 #include "router/cluster/cluster.h"
 #include "router/cluster/lag.h"
+#include "router/cluster/lag_log.h"
 #include "router/cluster/probe.h"
 #include "router/cluster/roles.h"
 
@@ -27,7 +29,8 @@ struct server {
     uint32_t latency_us;      /* smoothed */
     struct confirm *confirm;  /* NULL: not a reachable follower */
     struct role_verdict verdict;
-    bool lag_stale; /* its position rose since its lag was worked out */
+    bool lag_stale;             /* its position rose since its lag was worked out */
+    uint32_t peeked_generation; /* for this incarnation it was looked how old what it misses is */
     /* what stood on the board when the probe under way was sent */
     struct gtid_vector before;
     uint32_t before_generation;
@@ -52,7 +55,15 @@ struct cluster {
     int leader_slot;                               /* the leader now, -1 */
     int leader_last_slot;                          /* the last one there was, -1 */
     uint64_t epoch;
-    struct lag_history lag;
+    struct lag_history lag; /* from the probes */
+    /* the leader's log */
+    struct leader_log *log;
+    int log_slot;           /* whose log it is */
+    uint32_t log_server_id; /* configured; 0: derived */
+    struct lag_log lag_log; /* from the stream */
+    struct log_peek *peek;
+    struct ev_timer tick;
+    bool domain_new; /* the stream brought a domain that was not known */
     char trouble_logged[WHY_MAX * 2];
     bool binlog_logged;
     /* what is to be told before the loop sleeps */
@@ -64,6 +75,7 @@ struct cluster {
     uint64_t published_ms;
     char version[SERVER_VERSION_MAX]; /* of the leader now or last */
     char tracked_variables[1024];
+    bool committed_isolation;
     /* accounts */
     struct accounts_reader *reader;
     struct accounts *accounts; /* the last that were read, NULL before */
@@ -73,6 +85,8 @@ struct cluster {
     struct ev_timer reread_due; /* the next one, asked for too soon */
     bool reread_wanted;         /* an answer is owed for the run under way */
     bool answer_now;            /* an answer is owed with what there is */
+    bool reread_again;          /* they changed after the run under way had begun */
+    unsigned reread_tries;      /* looks that are left for a change that was seen in the log */
     char accounts_error_logged[256];
 };
 
@@ -84,9 +98,26 @@ void cluster_publish(struct cluster *cluster);
 void cluster_accounts_start(struct cluster *cluster);
 /* After a probe of `server` was answered. */
 void cluster_accounts_check(struct cluster *cluster, const struct server *server);
+/* A change of accounts was seen in the leader's log: a read that begins now, or soon after, finds
+ * it. */
+void cluster_accounts_changed(struct cluster *cluster);
 /* Gives the answers that are owed. */
 void cluster_accounts_flush(struct cluster *cluster);
 void cluster_accounts_stop(struct cluster *cluster);
+
+/* cluster_log.c */
+void cluster_log_start(struct cluster *cluster);
+/* Follows the log of the leader there is now; nothing when that is being done. */
+void cluster_log_adjust(struct cluster *cluster);
+/* Drops the stream and all that it said; cluster_log_adjust begins anew. */
+void cluster_log_stop(struct cluster *cluster);
+void cluster_log_end(struct cluster *cluster);
+bool cluster_log_followed(const struct cluster *cluster);
+/* Works lag out soon, and as long as somebody lags. */
+void cluster_log_tick(struct cluster *cluster);
+/* Puts its lag on the board. */
+void cluster_lag_update(struct cluster *cluster, struct server *server);
+void cluster_lag_update_all(struct cluster *cluster);
 
 void cluster_login_of(const struct server *server, struct service_login *login);
 

@@ -1,7 +1,9 @@
 /* Any bytes as a statement: the judgement ends, stays inside the text, and is the same each time.
  * The first byte gives the lexer's modes, and the size of the fingerprint's buffer. */
 #include "router/classify.h"
+#include "router/own_words.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -30,11 +32,35 @@ static void check_class(struct span sql, unsigned mode)
     must_be_inside(class.hint.key, sql);
     must_be_inside(class.hint.bad, sql);
     must(class.hint.present || (class.hint.to == HINT_NONE && class.hint.bad.len == 0));
+    must(class.hint.key.len <= HINT_KEY_MAX_BYTES);
+    must((class.hint.consistency.len > 0) == (hint_consistency(&class.hint) >= 0));
     /* A statement that a follower may run can only be one of several, never more than a read. */
+    const uint32_t of_any = CLASS_PLAIN_READ;
     if (class.target == CLASS_READ)
-        must((class.flags & ~(uint32_t)CLASS_MULTI) == 0);
+        must((class.flags & ~(CLASS_MULTI | of_any)) == 0 && (class.flags & of_any) != 0);
     if (class.target == CLASS_READ_TRX || class.target == CLASS_PREVIOUS)
-        must(class.flags == 0);
+        must((class.flags & ~of_any) == 0);
+    if ((class.flags & (CLASS_OPAQUE | CLASS_ON_REQUEST)) != 0)
+        must((class.flags & CLASS_PLAIN_READ) != 0);
+}
+
+/* What is one of Causeway's own words, the classifier has pointed at; what is refused, too. */
+static void check_own_words(struct span sql, unsigned mode)
+{
+    struct own_words own;
+    memset(&own, 0xa5, sizeof(own));
+    int result = own_words_parse(sql, mode, &own);
+    must(result == 0 || result == -ENOENT || result == -EINVAL);
+    must((result == -ENOENT) == (own.what == OWN_NONE));
+    must((own.error[0] != '\0') == (result == -EINVAL || own.parameter));
+    must(strnlen(own.error, sizeof(own.error)) < sizeof(own.error));
+    must(own.value_len <= sizeof(own.value) && own.title_len <= sizeof(own.title));
+    if (own.what == OWN_SET_KEY && result == 0)
+        must(own.value_len <= OWN_KEY_MAX_BYTES);
+    struct statement_class class;
+    classify(sql, mode, &class);
+    if (result == 0)
+        must((class.flags & CLASS_OWN_WORD) != 0 && (class.flags & CLASS_MULTI) == 0);
 }
 
 static void check_fingerprint(struct span sql, unsigned mode, size_t size)
@@ -56,6 +82,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct span sql = span_of(data + 1, size - 1);
     unsigned mode = data[0] & 7u;
     check_class(sql, mode);
+    check_own_words(sql, mode);
     check_fingerprint(sql, mode, 1 + (data[0] >> 3) * 8u);
     return 0;
 }

@@ -76,7 +76,7 @@ def lose_connection(proxy, session_id, server):
     """Cuts the client's connection at the server, and waits until Causeway knows."""
     def losses():
         mark = f"session {session_id} "
-        return sum(mark in line and "server connection lost" in line
+        return sum(mark in line and f"its connection to {server.name} is lost" in line
                    for line in proxy.log_text().splitlines())
 
     before = losses()

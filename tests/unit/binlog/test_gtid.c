@@ -101,6 +101,54 @@ START_TEST(a_list_becomes_a_sorted_vector_or_is_refused)
 }
 END_TEST
 
+/* How it is cut, each GTID with a bar behind it, and how it ends. */
+static const struct {
+    const char *text;
+    const char *cut;
+    int end;
+} lists[] = {
+    {"", "", 0},
+    {" \n\t\r ", "", 0},
+    {"0-1-5", "0-1-5|", 0},
+    {"0-1-99,0-2-103", "0-1-99|0-2-103|", 0},
+    {"0-2-103,0-1-99,0-2-7", "0-2-103|0-1-99|0-2-7|", 0},
+    {" 0-1-99 ,\n1-2-103\n", "0-1-99|1-2-103|", 0},
+    {"7-1-1,6-1-1,5-1-1,4-1-1,3-1-1,2-1-1,1-1-1,0-1-1,17-1-1,16-1-1,15-1-1,14-1-1,13-1-1,12-1-1,"
+     "11-1-1,10-1-1,9-1-1,8-1-1",
+     "7-1-1|6-1-1|5-1-1|4-1-1|3-1-1|2-1-1|1-1-1|0-1-1|17-1-1|16-1-1|15-1-1|14-1-1|13-1-1|12-1-1|"
+     "11-1-1|10-1-1|9-1-1|8-1-1|",
+     0},
+    {",", "", -EINVAL},
+    {"0-1-5,", "", -EINVAL},
+    {"0-1-5, \n", "", -EINVAL},
+    {"0-1-5,,0-2-6", "0-1-5|", -EINVAL},
+    {"0-1-5 0-2-6", "", -EINVAL},
+    {"0-1-5,0-2-6,x", "0-1-5|0-2-6|", -EINVAL},
+    {"0-1-5,0-2", "0-1-5|", -EINVAL},
+    {"0-1-18446744073709551616", "", -EINVAL},
+};
+
+START_TEST(a_list_is_cut_in_order_with_all_that_it_names_twice)
+{
+    struct span text = span_text(lists[_i].text);
+    struct gtid gtid;
+    char cut[1024] = "";
+    size_t len = 0;
+    int more;
+
+    while ((more = gtid_list_next(&text, &gtid)) > 0) {
+        len += gtid_print(&gtid, cut + len);
+        cut[len++] = '|';
+        cut[len] = '\0';
+        ck_assert_uint_lt(len, sizeof(cut) - GTID_TEXT_MAX);
+    }
+    ck_assert_int_eq(more, lists[_i].end);
+    ck_assert_str_eq(cut, lists[_i].cut);
+    if (more == 0)
+        ck_assert_int_eq(gtid_list_next(&text, &gtid), 0); /* an end is an end */
+}
+END_TEST
+
 START_TEST(printing_is_cut_at_every_size_and_terminated)
 {
     struct gtid_vector vector;
@@ -194,6 +242,8 @@ int main(void)
     tcase_add_test(tcase, the_longest_gtid_prints_and_reads_back);
     tcase_add_loop_test(tcase, a_list_becomes_a_sorted_vector_or_is_refused, 0,
                         COUNT(vector_texts));
+    tcase_add_loop_test(tcase, a_list_is_cut_in_order_with_all_that_it_names_twice, 0,
+                        COUNT(lists));
     tcase_add_test(tcase, printing_is_cut_at_every_size_and_terminated);
     tcase_add_loop_test(tcase, a_vector_covers_another_when_it_is_at_least_it_in_each_domain, 0,
                         COUNT(coverings));

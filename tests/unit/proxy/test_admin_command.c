@@ -116,7 +116,7 @@ START_TEST(help_names_every_command)
         ck_assert_msg(found, "%s", known[i]);
     }
     ck_assert_str_eq((char *)list.data,
-                     "SHOW SERVERS | POSITIONS | SESSIONS | RULES | STATS | CONFIG | HELP, "
+                     "SHOW SERVERS | POSITIONS | SESSIONS | KEYS | RULES | STATS | CONFIG | HELP, "
                      "RELOAD, DRAIN server, RESUME server");
     buf_free(&list);
     admin_table_free(&table);

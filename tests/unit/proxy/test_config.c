@@ -114,24 +114,51 @@ START_TEST(shortest_file_gets_all_defaults)
 }
 END_TEST
 
+START_TEST(every_consistency_has_its_word)
+{
+    static const char *const words[] = {"eventual", "session", "key", "strong"};
+    static const enum consistency meanings[] = {CONSISTENCY_EVENTUAL, CONSISTENCY_SESSION,
+                                                CONSISTENCY_KEY, CONSISTENCY_STRONG};
+    static const char *const sources[] = {"none", "user", "attribute", "user"};
+    static const enum key_source keys[] = {KEY_NONE, KEY_USER, KEY_ATTRIBUTE, KEY_USER};
+    for (size_t i = 0; i < 4; i++) {
+        char text[512];
+        snprintf(text, sizeof(text),
+                 GOOD "[routing]\nconsistency = %s\nkey = %s\n[rule:r]\nconsistency = %s\n",
+                 words[i], sources[i], words[i]);
+        struct config *config = load_good(text);
+        ck_assert_int_eq(config->policy.consistency, meanings[i]);
+        ck_assert_int_eq(config->policy.key, keys[i]);
+        ck_assert_int_eq(config->policy.lost_write, LOST_WRITE_ERROR);
+        ck_assert_uint_eq(config->policy.max_keys, 100000);
+        ck_assert_int_eq(rules_at(config->rules, 0)->consistency, meanings[i]);
+        config_unref(config);
+    }
+}
+END_TEST
+
 START_TEST(every_key_is_read)
 {
     struct config *config = load_good(
         "\xef\xbb\xbf[proxy] ; behind a byte order mark\r\n"
         "listen = 127.0.0.1:1 , [::1]:2,unix:/run/c.sock ; three\r\n"
         "  threads = 3\nmax_clients=7\nconsole: unix:/run/console\nconsole_user = boss\n"
-        "console_password = a;b #c = d\nlog_level = debug\nlogin_timeout = 2m\ndrain = 0ms\n"
+        "http = [::1]:4008\nconsole_password = a;b #c = d\nlog_level = debug\nlogin_timeout = "
+        "2m\ndrain = 0ms\n"
         "idle_server_timeout = 1h\n"
         "# comment\n ; comment\n\n"
         "[cluster]\nuser = u\npassword = p\nprobe_interval = 1500ms\nconnect_timeout = 5s\n"
+        "log_server_id = 4294967295\n"
         "[server:a-B_1]\naddress = db.example.org:3306\nweight = 0\n"
         "[server:b]\naddress = [::1]:3306\n[server:c]\naddress = unix:/run/db.sock\n"
-        "[routing]\nconsistency = eventual\non_lag = leader\ncausal_timeout = 0ms\nmax_lag = 1s\n"
+        "[routing]\nconsistency = eventual\nkey = attribute\nmax_keys = 10000000\n"
+        "lost_write = warn\non_lag = leader\ncausal_timeout = 0ms\nmax_lag = 1s\n"
         "balance = random\nreads_on_leader = share\nreads_without_followers = refuse\n"
         "leader_wait = 3s\npooling = session\nmax_server_connections = 9\n"
         "[rule:one]\nmatch = ^SELECT\\s+1\nuser = x\nschema = y\nto = server:b\n"
         "[rule:two]\nconsistency = eventual\n"
-        "[rule:three]\nto = refuse\nconsistency = session");
+        "[rule:three]\nto = refuse\nconsistency = session\n"
+        "[rule:four]\nconsistency = key\n[rule:five]\nconsistency = strong");
     ck_assert_uint_eq(config->listen_count, 3);
     ck_assert_str_eq(config->listen[0].text, "127.0.0.1:1");
     ck_assert_str_eq(config->listen[1].text, "[::1]:2");
@@ -147,19 +174,24 @@ START_TEST(every_key_is_read)
     ck_assert_uint_eq(config->idle_server_timeout_ms, 3600000);
     ck_assert_uint_eq(config->probe_interval_ms, 1500);
     ck_assert_uint_eq(config->connect_timeout_ms, 5000);
+    ck_assert_uint_eq(config->log_server_id, 4294967295);
+    ck_assert_str_eq(config->http, "[::1]:4008");
     ck_assert_uint_eq(config->server_count, 3);
     ck_assert_str_eq(config->servers[0].name, "a-B_1");
     ck_assert_str_eq(config->servers[0].address, "db.example.org:3306");
     ck_assert_uint_eq(config->servers[0].weight, 0);
     ck_assert_str_eq(config->servers[2].address, "unix:/run/db.sock");
     ck_assert_int_eq(config->policy.consistency, CONSISTENCY_EVENTUAL);
+    ck_assert_int_eq(config->policy.key, KEY_ATTRIBUTE);
+    ck_assert_uint_eq(config->policy.max_keys, 10000000);
+    ck_assert_int_eq(config->policy.lost_write, LOST_WRITE_WARN);
     ck_assert_int_eq(config->policy.on_lag, ON_LAG_LEADER);
     ck_assert_int_eq(config->policy.balance, BALANCE_RANDOM);
     ck_assert_int_eq(config->policy.reads_on_leader, READS_ON_LEADER_SHARE);
     ck_assert_int_eq(config->policy.reads_without_followers, READS_WITHOUT_FOLLOWERS_REFUSE);
     ck_assert_uint_eq(config->policy.causal_timeout_ms, 0);
     ck_assert_uint_eq(config->policy.max_server_connections, 9);
-    ck_assert_uint_eq(rules_count(config->rules), 3);
+    ck_assert_uint_eq(rules_count(config->rules), 5);
     const struct rule *one = rules_at(config->rules, 0);
     ck_assert_str_eq(one->name, "one");
     ck_assert_str_eq(one->match, "^SELECT\\s+1");
@@ -201,7 +233,7 @@ static const struct {
      "proxy.ini:2: unknown key `lisen` in [proxy]; did you mean `listen`?\n"},
     {"[proxy]\nThreads = 4\n" GOOD,
      "proxy.ini:2: unknown key `Threads` in [proxy]; did you mean `threads`?\n"},
-    {"[proxy]\nhttp = 127.0.0.1:4008\n" GOOD, "proxy.ini:2: unknown key `http` in [proxy]\n"},
+    {"[proxy]\nmetrics = 127.0.0.1:4008\n" GOOD, "proxy.ini:2: unknown key `metrics` in [proxy]\n"},
     {"[proxy]\nmax_lag = 1s\n" GOOD,
      "proxy.ini:2: unknown key `max_lag` in [proxy]; it belongs into [routing]\n"},
     {"[routng]\nx = y\n" GOOD,
@@ -248,6 +280,14 @@ static const struct {
     {"[proxy]\nconsole = 127.0.0.1:4006\nconsole_password = x\n" GOOD,
      "proxy.ini:2: console and listen have one address: `127.0.0.1:4006`\n"},
     /* values */
+    {"[proxy]\nhttp = 127.0.0.1:4006\n" GOOD,
+     "proxy.ini:2: http and listen have one address: `127.0.0.1:4006`\n"},
+    {"[proxy]\nconsole = unix:/a\nhttp = unix:/a\n" GOOD,
+     "proxy.ini:3: http and console have one address: `unix:/a`\n"},
+    {GOOD_SERVER "[cluster]\nuser = u\npassword = p\nlog_server_id = 0\n",
+     "proxy.ini:6: bad value `0` for log_server_id: accepted is: `auto` or a whole number from 1 "
+     "to "
+     "4294967295\n"},
     {"[proxy]\nthreads = 0\n" GOOD, "proxy.ini:2: bad value `0` for threads: accepted is: `auto` "
                                     "or a whole number from 1 to 256\n"},
     {"[proxy]\nthreads = 4 # four\n" GOOD,
@@ -274,12 +314,16 @@ static const struct {
     {"[proxy]\nconsole = localhost:4007\n" GOOD,
      "proxy.ini:2: bad value `localhost:4007` for console: accepted is: 127.0.0.1:PORT, "
      "[::1]:PORT or unix:/path (numbers, no names)\n"},
-    {"[routing]\nconsistency = strong\npooling = transaction\non_lag = Wait\n" GOOD,
-     "proxy.ini:2: bad value `strong` for consistency: this is not available yet; accepted is: "
-     "eventual | session\n"
-     "proxy.ini:3: bad value `transaction` for pooling: this is not available yet; accepted is: "
+    {"[routing]\nconsistency = strict\nkey = users\nlost_write = ignore\nmax_keys = 0\n" GOOD,
+     "proxy.ini:2: bad value `strict` for consistency: accepted is: eventual | session | key | "
+     "strong\n"
+     "proxy.ini:3: bad value `users` for key: accepted is: none | user | attribute\n"
+     "proxy.ini:4: bad value `ignore` for lost_write: accepted is: error | warn\n"
+     "proxy.ini:5: bad value `0` for max_keys: accepted is: a whole number from 1 to 10000000\n"},
+    {"[routing]\npooling = transaction\non_lag = Wait\n" GOOD,
+     "proxy.ini:2: bad value `transaction` for pooling: this is not available yet; accepted is: "
      "session\n"
-     "proxy.ini:4: bad value `Wait` for on_lag: accepted is: wait | leader\n"},
+     "proxy.ini:3: bad value `Wait` for on_lag: accepted is: wait | leader\n"},
     {GOOD_CLUSTER "[server:a]\naddress = db1\n[server:b]\naddress = db1:0\n"
                   "[server:c]\naddress = a b:1\n[server:d]\naddress = ::1:3306\n",
      "proxy.ini:5: bad value `db1` for address: accepted is: 127.0.0.1:PORT, [::1]:PORT, "
@@ -311,9 +355,9 @@ static const struct {
      "refuse\n"
      "proxy.ini:9: bad value `server:` for to: accepted is: leader | followers | server:NAME | "
      "refuse\n"},
-    {GOOD "[rule:r]\nto = leader\nconsistency = key\n",
-     "proxy.ini:8: bad value `key` for consistency: this is not available yet; accepted is: "
-     "eventual | session\n"},
+    {GOOD "[rule:r]\nto = leader\nconsistency = keys\n",
+     "proxy.ini:8: bad value `keys` for consistency: accepted is: eventual | session | key | "
+     "strong\n"},
     /* secrets stay out */
     {GOOD_SERVER "[cluster]\nuser = u\npassword =\n",
      "proxy.ini:5: bad value for password: accepted is: a text of 1 to 512 bytes\n"},
@@ -517,7 +561,7 @@ START_TEST(config_each_shows_all_but_secrets)
         "server:db1|weight|1\n",          "rule:r|match|x\n",
         "rule:r|to|server:db1\n",         "routing|max_lag|10s\n",
         "rule:r|consistency|\n",          "routing|consistency|session\n",
-        "routing|causal_timeout|100ms\n",
+        "routing|causal_timeout|100ms\n", "cluster|log_server_id|auto\n",
     };
     for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++)
         ck_assert_msg(strstr(text, expected[i]) != NULL, "no row %s in:\n%s", expected[i], text);
@@ -660,6 +704,7 @@ static Suite *config_suite(void)
     TCase *files = tcase_create("files");
     tcase_add_checked_fixture(files, enter_folder, leave_folder);
     tcase_add_test(files, shortest_file_gets_all_defaults);
+    tcase_add_test(files, every_consistency_has_its_word);
     tcase_add_test(files, every_key_is_read);
     tcase_add_test(files, long_pattern_is_read_whole);
     tcase_add_loop_test(files, bad_file_gives_exactly_these_errors, 0,

@@ -26,6 +26,14 @@ enum scene_flags {
     F1_WEIGHT_0 = 1 << 14,
     F2_WEIGHT_0 = 1 << 15,
     F1_UNKNOWN = 1 << 16, /* its role is not known */
+    F1_PARTIAL = 1 << 17, /* it filters */
+    F2_PARTIAL = 1 << 18,
+    LOCKS = 1 << 19,     /* a read that is not plain: on the leader it reads with locks */
+    SHOWN = 1 << 20,     /* the leader was found to show what was seen */
+    SHOWN_OWN = 1 << 21, /* asked for this command */
+    SHOWN_FAILED = 1 << 22,
+    STRONG = 1 << 23,
+    BOUND_OWN = 1 << 24, /* the bound was fetched for this command */
 };
 
 #define UNKNOWN UINT32_MAX
@@ -90,6 +98,8 @@ static struct topology *topology_of(unsigned flags)
     topology->servers[1].role = flags & F1_UNKNOWN ? ROLE_UNKNOWN : ROLE_FOLLOWER;
     topology->servers[1].weight = flags & F1_WEIGHT_0 ? 0 : 1;
     topology->servers[2].weight = flags & F2_WEIGHT_0 ? 0 : 1;
+    topology->servers[1].partial = flags & F1_PARTIAL;
+    topology->servers[2].partial = flags & F2_PARTIAL;
     return topology;
 }
 
@@ -105,14 +115,25 @@ static void requirement_of(const struct scene *scene, const struct positions *po
 {
     requirement_init(requirement);
     requirement->vector = vector_of(scene->vector);
+    struct proof proof = {0};
     if (scene->last == ELSEWHERE)
-        requirement_saw_leader(requirement);
+        requirement_saw_leader(requirement, &proof);
     else if (scene->last != NOBODY)
         requirement_read(requirement, (int)slot_of(scene->last),
                          positions_generation(positions, slot_of(scene->last)), false);
     struct gtid_vector bound = vector_of(scene->bound);
     if (scene->bound)
-        requirement_bound(requirement, &bound);
+        requirement_bound(requirement, &bound, requirement->seen);
+    if (scene->flags & SHOWN)
+        requirement_shown(requirement, requirement->seen);
+    requirement->pin = scene->pin == NOBODY ? -1 : (int)slot_of(scene->pin);
+}
+
+static enum consistency consistency_of(unsigned flags)
+{
+    if (flags & EVENTUAL)
+        return CONSISTENCY_EVENTUAL;
+    return flags & STRONG ? CONSISTENCY_STRONG : CONSISTENCY_SESSION;
 }
 
 static struct policy policy_of(unsigned flags)
@@ -128,7 +149,8 @@ static struct policy policy_of(unsigned flags)
     };
 }
 
-static struct route play(const struct scene *scene)
+/* *generation: of the server that was chosen, when it was. */
+static struct route play(const struct scene *scene, uint32_t *generation)
 {
     struct positions *positions = positions_new();
     struct topology *topology = topology_of(scene->flags);
@@ -140,20 +162,31 @@ static struct route play(const struct scene *scene)
         positions_forget(positions, slot_of(F1));
     confirm(positions, slot_of(F1), scene->f1, scene->lag1_ms);
     confirm(positions, slot_of(F2), scene->f2, scene->lag2_ms);
+    const struct proof proof = {
+        .seen = requirement.seen,
+        .strong = scene->flags & STRONG,
+        .bound_fetched = scene->flags & BOUND_OWN,
+        .shown_fetched = scene->flags & SHOWN_OWN,
+    };
     struct route_request request = {
         .read = !(scene->flags & WRITE),
+        .plain = !(scene->flags & (WRITE | LOCKS)),
         .forced = scene->forced == NOBODY ? -1 : index_of(scene->forced),
-        .consistency = scene->flags & EVENTUAL ? CONSISTENCY_EVENTUAL : CONSISTENCY_SESSION,
+        .consistency = consistency_of(scene->flags),
         .policy = &policy,
         .requirement = &requirement,
-        .pin = scene->pin == NOBODY ? -1 : (int)slot_of(scene->pin),
+        .proof = &proof,
         .excluded_slots = excluded(scene->flags),
         .waited = scene->flags & WAITED,
         .bound_failed = scene->flags & BOUND_FAILED,
+        .shown_failed = scene->flags & SHOWN_FAILED,
         .busy = busy,
         .random = 4711,
     };
     struct route route = route_decide(topology, positions, &request);
+    *generation = route.server < 0
+                      ? 0
+                      : positions_generation(positions, topology->servers[route.server].slot);
     topology_unref(topology);
     positions_free(positions);
     return route;
@@ -161,10 +194,15 @@ static struct route play(const struct scene *scene)
 
 static void check_scene(const struct scene *scene)
 {
-    struct route route = play(scene);
+    uint32_t generation;
+    struct route route = play(scene, &generation);
     ck_assert_msg(route.kind == scene->kind, "%s: kind %d instead of %d", scene->name, route.kind,
                   scene->kind);
     ck_assert_msg(route.move == scene->move, "%s: move is %d", scene->name, route.move);
+    /* Where positions were compared, the read must run in the incarnation that they are of. */
+    bool compared = route.server > index_of(LEADER) && !(scene->flags & EVENTUAL);
+    ck_assert_msg(route.generation == (compared ? generation : 0), "%s: generation %u", scene->name,
+                  route.generation);
     if (scene->kind == ROUTE_NONE)
         ck_assert_msg(route.why && route.why[0], "%s: no reason given", scene->name);
     if (scene->kind != ROUTE_SERVER)
@@ -180,6 +218,7 @@ static void check_scene(const struct scene *scene)
 #define GOES_TO(who)  .kind = ROUTE_SERVER, .server = who
 #define MOVES_TO(who) .kind = ROUTE_SERVER, .server = who, .move = true
 #define ASKS_BOUND    .kind = ROUTE_BOUND
+#define ASKS_SHOWN    .kind = ROUTE_SHOWN
 #define WAITS         .kind = ROUTE_WAIT
 #define WAITS_LEADER  .kind = ROUTE_WAIT_LEADER
 #define REFUSED       .kind = ROUTE_NONE
@@ -269,7 +308,7 @@ static const struct scene waiting_scenes[] = {
     {"the bound failed: waiting for the pin is", .f1 = "0-1-4", .f2 = "0-1-9", .vector = "0-1-5",
      .last = F1, .pin = F1, .flags = BOUND_FAILED, WAITS},
     {"the bound failed, the pin lags by more", .f1 = "0-1-4", .f2 = "0-1-9", .vector = "0-1-5",
-     .lag1_ms = 5000, .last = F1, .pin = F1, .flags = BOUND_FAILED, GOES_TO(LEADER)},
+     .lag1_ms = 5000, .last = F1, .pin = F1, .flags = BOUND_FAILED | SHOWN, GOES_TO(LEADER)},
     {"without a leader the pin goes on", .f1 = "0-1-5", .vector = "0-1-5", .last = F1, .pin = F1,
      .flags = NO_LEADER, GOES_TO(F1)},
     {"without a leader a move asks for a bound first", .f1 = "0-1-9", .f2 = "0-1-9",
@@ -312,7 +351,7 @@ static const struct scene eventual_scenes[] = {
 };
 
 static const struct scene forced_scenes[] = {
-    {"the leader", .forced = LEADER, .pin = F1, .last = F1, GOES_TO(LEADER)},
+    {"the leader", .forced = LEADER, .pin = F1, .last = F1, .flags = SHOWN, GOES_TO(LEADER)},
     {"the leader, a write", .forced = LEADER, .flags = WRITE, GOES_TO(LEADER)},
     {"the leader just failed", .forced = LEADER, .flags = LEADER_FAILED, WAITS_LEADER},
     {"a follower", .forced = F2, GOES_TO(F2)},
@@ -349,6 +388,142 @@ static const struct scene share_scenes[] = {
     {"alone it takes all", .flags = SHARE | F1_OUT | F2_OUT, GOES_TO(LEADER)},
 };
 
+/* The leader's log runs ahead of what it shows: reads there wait until it has shown what was seen.
+ * In all of these a follower may have shown something. */
+static const struct scene shown_scenes[] = {
+    {"waited: the leader is asked first", .vector = "0-1-5", .last = F1, .pin = F1, .flags = WAITED,
+     ASKS_SHOWN},
+    {"waited: it shows what was seen", .vector = "0-1-5", .last = F1, .pin = F1,
+     .flags = WAITED | SHOWN, GOES_TO(LEADER)},
+    {"waited: it was asked for this read", .vector = "0-1-5", .last = F1, .pin = F1,
+     .flags = WAITED | SHOWN_OWN, GOES_TO(LEADER)},
+    {"waited: it does not get to show it", .vector = "0-1-5", .last = F1, .pin = F1,
+     .flags = WAITED | SHOWN_FAILED, REFUSED},
+    {"a proof counts although asking again failed", .vector = "0-1-5", .last = F1, .pin = F1,
+     .flags = WAITED | SHOWN | SHOWN_FAILED, GOES_TO(LEADER)},
+    {"on_lag = leader", .vector = "0-1-5", .last = F1, .pin = F1, .flags = ON_LAG_IS_LEADER,
+     ASKS_SHOWN},
+    {"known lag", .vector = "0-1-5", .lag1_ms = 5000, .lag2_ms = 5000, .last = F1, .pin = F1,
+     ASKS_SHOWN},
+    {"no follower left", .last = F1, .pin = F1, .flags = F1_OUT | F2_OUT, ASKS_SHOWN},
+    {"the bound failed", .f1 = "0-1-9", .f2 = "0-1-9", .last = F1, .pin = F1,
+     .flags = BOUND_FAILED | F1_OUT, ASKS_SHOWN},
+    {"a locking read sees the latest", .vector = "0-1-5", .last = F1, .pin = F1,
+     .flags = WAITED | LOCKS, GOES_TO(LEADER)},
+    {"a write", .last = F1, .pin = F1, .flags = WRITE, GOES_TO(LEADER)},
+    {"a write after the leader failed to show it", .last = F1, .flags = WRITE | SHOWN_FAILED,
+     GOES_TO(LEADER)},
+    {"eventual", .last = F1, .pin = F1, .flags = EVENTUAL | F1_OUT | F2_OUT, GOES_TO(LEADER)},
+    {"eventual, the leader failed to show it", .last = F1,
+     .flags = EVENTUAL | F1_OUT | F2_OUT | SHOWN_FAILED, GOES_TO(LEADER)},
+    {"forced there", .forced = LEADER, .last = F1, .pin = F1, ASKS_SHOWN},
+    {"forced there in vain", .forced = LEADER, .last = F1, .flags = SHOWN_FAILED, REFUSED},
+    {"forced there, locking", .forced = LEADER, .last = F1, .flags = LOCKS, GOES_TO(LEADER)},
+    {"forced there, eventual", .forced = LEADER, .last = F1, .flags = EVENTUAL, GOES_TO(LEADER)},
+    {"its share", .last = F1, .pin = LEADER, .flags = SHARE, ASKS_SHOWN},
+    {"its share, shown", .last = F1, .pin = LEADER, .flags = SHARE | SHOWN, GOES_TO(LEADER)},
+    {"there is nobody to ask", .last = F1, .flags = F1_OUT | F2_OUT | NO_LEADER, WAITS_LEADER},
+    {"nobody left to ask", .last = F1, .flags = F1_OUT | F2_OUT | LEADER_FAILED, WAITS_LEADER},
+    {"own writes alone need not be asked for", .vector = "0-1-5", .flags = WAITED, GOES_TO(LEADER)},
+    {"nor what the leader showed itself", .vector = "0-1-5", .last = ELSEWHERE, .flags = WAITED,
+     GOES_TO(LEADER)},
+};
+
+/* A plain statement that something keeps on the leader: not a read for followers. */
+START_TEST(a_plain_statement_of_the_leader_waits_until_it_shows_what_was_seen)
+{
+    struct positions *positions = positions_new();
+    struct topology *topology = topology_of(0);
+    struct policy policy = policy_of(0);
+    uint32_t busy[POSITIONS_SERVERS_MAX] = {0};
+    struct proof proof = {0};
+    struct requirement requirement;
+    requirement_init(&requirement);
+    struct route_request request = {.plain = true,
+                                    .forced = -1,
+                                    .consistency = CONSISTENCY_KEY,
+                                    .policy = &policy,
+                                    .requirement = &requirement,
+                                    .proof = &proof,
+                                    .busy = busy};
+    ck_assert_int_eq(route_decide(topology, positions, &request).kind, ROUTE_SERVER);
+    requirement_read(&requirement, (int)slot_of(F1), 2, false);
+    ck_assert_int_eq(route_decide(topology, positions, &request).kind, ROUTE_SHOWN);
+    proof.shown_fetched = true;
+    ck_assert_int_eq(route_decide(topology, positions, &request).kind, ROUTE_SERVER);
+    topology_unref(topology);
+    positions_free(positions);
+}
+END_TEST
+
+/* consistency = strong: nothing but a position that was asked for after the read came. */
+static const struct scene strong_scenes[] = {
+    {"a bound first, though nothing was seen", .flags = STRONG, ASKS_BOUND},
+    {"though the pin has all that was seen", .f1 = "0-1-9", .vector = "0-1-5", .last = F1,
+     .pin = F1, .flags = STRONG, ASKS_BOUND},
+    {"though another command fetched one", .f1 = "0-1-9", .f2 = "0-1-9", .bound = "0-1-9",
+     .last = F1, .pin = F1, .flags = STRONG, ASKS_BOUND},
+    {"though nobody has what was written", .f1 = "0-1-4", .f2 = "0-1-4", .vector = "0-1-5",
+     .lag1_ms = 5000, .lag2_ms = 5000, .flags = STRONG, ASKS_BOUND},
+    {"on_lag = leader too", .flags = STRONG | ON_LAG_IS_LEADER, ASKS_BOUND},
+    {"the pin covers it: no move", .f1 = "0-1-9", .f2 = "0-1-9", .bound = "0-1-9", .last = F1,
+     .pin = F1, .flags = STRONG | BOUND_OWN, GOES_TO(F1)},
+    {"the pin does not, the other does", .f1 = "0-1-8", .f2 = "0-1-9", .bound = "0-1-9", .last = F1,
+     .pin = F1, .flags = STRONG | BOUND_OWN, MOVES_TO(F2)},
+    {"the first read", .f1 = "0-1-8", .f2 = "0-1-9", .bound = "0-1-9", .flags = STRONG | BOUND_OWN,
+     GOES_TO(F2)},
+    {"nobody does yet", .f1 = "0-1-8", .f2 = "0-1-8", .bound = "0-1-9", .last = F1, .pin = F1,
+     .flags = STRONG | BOUND_OWN, WAITS},
+    {"nobody does in time: the leader is asked", .f1 = "0-1-8", .f2 = "0-1-8", .bound = "0-1-9",
+     .flags = STRONG | BOUND_OWN | WAITED, ASKS_SHOWN},
+    {"what it showed before is no proof", .f1 = "0-1-8", .f2 = "0-1-8", .bound = "0-1-9",
+     .flags = STRONG | BOUND_OWN | WAITED | SHOWN, ASKS_SHOWN},
+    {"it shows all that is in its log", .f1 = "0-1-8", .f2 = "0-1-8", .bound = "0-1-9",
+     .flags = STRONG | BOUND_OWN | WAITED | SHOWN_OWN, GOES_TO(LEADER)},
+    {"it does not", .f1 = "0-1-8", .f2 = "0-1-8", .bound = "0-1-9",
+     .flags = STRONG | BOUND_OWN | WAITED | SHOWN_FAILED, REFUSED},
+    {"no bound: only the leader can tell", .f1 = "0-1-9", .f2 = "0-1-9",
+     .flags = STRONG | BOUND_FAILED, ASKS_SHOWN},
+    {"no bound and no leader", .f1 = "0-1-9", .f2 = "0-1-9",
+     .flags = STRONG | BOUND_FAILED | NO_LEADER, WAITS},
+    {"no bound and no leader in time", .f1 = "0-1-9", .f2 = "0-1-9", .last = F1, .pin = F1,
+     .flags = STRONG | BOUND_FAILED | NO_LEADER | WAITED, REFUSED},
+    {"forced to a follower", .f2 = "0-1-9", .forced = F2, .last = F2, .pin = F2, .flags = STRONG,
+     ASKS_BOUND},
+    {"forced to one that covers it", .f2 = "0-1-9", .forced = F2, .bound = "0-1-9", .last = F2,
+     .pin = F2, .flags = STRONG | BOUND_OWN, GOES_TO(F2)},
+    {"forced to one that does not", .f2 = "0-1-8", .forced = F2, .bound = "0-1-9",
+     .flags = STRONG | BOUND_OWN, WAITS},
+    {"forced to one without a bound", .f2 = "0-1-9", .forced = F2,
+     .flags = STRONG | BOUND_FAILED | WAITED, REFUSED},
+    {"forced to the leader", .forced = LEADER, .flags = STRONG, ASKS_SHOWN},
+    {"a write", .flags = STRONG | WRITE, GOES_TO(LEADER)},
+    {"a locking read on the leader", .forced = LEADER, .flags = STRONG | LOCKS, GOES_TO(LEADER)},
+};
+
+/* Followers that may lack what their position says they have. */
+static const struct scene partial_scenes[] = {
+    {"takes no session read", .flags = F1_PARTIAL, GOES_TO(F2)},
+    {"nor one of its own session", .f1 = "0-1-9", .f2 = "0-1-9", .bound = "0-1-9", .last = F1,
+     .pin = F1, .flags = F1_PARTIAL, MOVES_TO(F2)},
+    {"nor a strong one", .f1 = "0-1-9", .f2 = "0-1-8", .bound = "0-1-9",
+     .flags = F1_PARTIAL | STRONG | BOUND_OWN, WAITS},
+    {"is not waited for", .f1 = "0-1-4", .f2 = "0-1-4", .vector = "0-1-5", .lag1_ms = 0,
+     .lag2_ms = 5000, .flags = F1_PARTIAL, GOES_TO(LEADER)},
+    {"asks for no bound", .f1 = "0-1-9", .f2 = "0-1-4", .vector = "0-1-5", .last = ELSEWHERE,
+     .flags = F1_PARTIAL | WAITED, GOES_TO(LEADER)},
+    {"alone is no follower", .flags = F1_PARTIAL | F2_PARTIAL, GOES_TO(LEADER)},
+    {"alone is no follower, refused where so configured", .flags = F1_PARTIAL | F2_PARTIAL | REFUSE,
+     REFUSED},
+    {"takes eventual reads", .flags = F1_PARTIAL | F2_OUT | EVENTUAL, GOES_TO(F1)},
+    {"takes those of its own session", .pin = F1, .last = F1, .flags = F1_PARTIAL | EVENTUAL,
+     GOES_TO(F1)},
+    {"forced", .f1 = "0-1-9", .forced = F1, .last = F1, .pin = F1, .flags = F1_PARTIAL, REFUSED},
+    {"forced, strong", .f1 = "0-1-9", .forced = F1, .bound = "0-1-9",
+     .flags = F1_PARTIAL | STRONG | BOUND_OWN, REFUSED},
+    {"forced, eventual", .forced = F1, .flags = F1_PARTIAL | EVENTUAL, GOES_TO(F1)},
+};
+
 #define SCENE_TEST(name, table)                                                                    \
     START_TEST(name)                                                                               \
     {                                                                                              \
@@ -362,6 +537,9 @@ SCENE_TEST(reads_wait_or_go_to_the_leader, waiting_scenes)
 SCENE_TEST(eventual_reads_go_anywhere, eventual_scenes)
 SCENE_TEST(rules_name_a_server, forced_scenes)
 SCENE_TEST(the_leader_takes_its_share, share_scenes)
+SCENE_TEST(the_leader_is_read_once_it_shows_what_was_seen, shown_scenes)
+SCENE_TEST(strong_reads_go_by_their_own_fetch, strong_scenes)
+SCENE_TEST(partial_followers_take_eventual_reads_only, partial_scenes)
 
 /* --- balance --- */
 
@@ -374,6 +552,7 @@ static void spread(const struct topology *topology, enum balance balance, unsign
     struct positions *positions = positions_new();
     struct policy policy = policy_of(flags);
     struct requirement requirement;
+    const struct proof proof = {0};
     policy.balance = balance;
     requirement_init(&requirement);
     counts[0] = counts[1] = counts[2] = 0;
@@ -388,7 +567,7 @@ static void spread(const struct topology *topology, enum balance balance, unsign
             .consistency = flags & EVENTUAL ? CONSISTENCY_EVENTUAL : CONSISTENCY_SESSION,
             .policy = &policy,
             .requirement = &requirement,
-            .pin = -1,
+            .proof = &proof,
             .busy = busy,
             .random = (uint32_t)(state >> 32),
         };
@@ -473,7 +652,9 @@ START_TEST(an_eventual_read_elsewhere_is_no_proof_for_the_next_read_there)
     struct policy policy = policy_of(0);
     uint32_t busy[POSITIONS_SERVERS_MAX] = {0};
     struct requirement requirement;
+    const struct proof proof = {0};
     requirement_init(&requirement);
+    requirement.pin = (int)slot_of(F1);
     confirm(positions, slot_of(F1), "0-1-100", 0);
     confirm(positions, slot_of(F2), "0-1-60", 0);
     requirement_read(&requirement, (int)slot_of(F1), positions_generation(positions, slot_of(F1)),
@@ -484,7 +665,7 @@ START_TEST(an_eventual_read_elsewhere_is_no_proof_for_the_next_read_there)
         .consistency = CONSISTENCY_EVENTUAL,
         .policy = &policy,
         .requirement = &requirement,
-        .pin = (int)slot_of(F1),
+        .proof = &proof,
         .busy = busy,
     };
     struct route route = route_decide(topology, positions, &request);
@@ -513,6 +694,12 @@ int main(void)
     tcase_add_loop_test(tcase, eventual_reads_go_anywhere, 0, COUNT(eventual_scenes));
     tcase_add_loop_test(tcase, rules_name_a_server, 0, COUNT(forced_scenes));
     tcase_add_loop_test(tcase, the_leader_takes_its_share, 0, COUNT(share_scenes));
+    tcase_add_loop_test(tcase, the_leader_is_read_once_it_shows_what_was_seen, 0,
+                        COUNT(shown_scenes));
+    tcase_add_test(tcase, a_plain_statement_of_the_leader_waits_until_it_shows_what_was_seen);
+    tcase_add_loop_test(tcase, strong_reads_go_by_their_own_fetch, 0, COUNT(strong_scenes));
+    tcase_add_loop_test(tcase, partial_followers_take_eventual_reads_only, 0,
+                        COUNT(partial_scenes));
     tcase_add_loop_test(tcase, reads_are_balanced, 0, COUNT(balances));
     tcase_add_test(tcase, an_eventual_read_elsewhere_is_no_proof_for_the_next_read_there);
     srunner_run_all(runner, CK_ENV);

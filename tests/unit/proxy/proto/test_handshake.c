@@ -459,6 +459,23 @@ START_TEST(attributes_come_one_by_one_and_a_broken_one_is_told)
 }
 END_TEST
 
+START_TEST(an_attribute_is_found_by_its_name)
+{
+    struct span value = {0};
+    struct span attributes = BYTES("\1k\2vv\3key\1a\3key\1b\0\0");
+    ck_assert_int_eq(attributes_find(attributes, "key", &value), 1);
+    ck_assert(span_equal(value, BYTES("a")));
+    ck_assert_int_eq(attributes_find(attributes, "k", &value), 1);
+    ck_assert(span_equal(value, BYTES("vv")));
+    ck_assert_int_eq(attributes_find(attributes, "K", &value), 0);
+    ck_assert_int_eq(attributes_find(attributes, "ke", &value), 0);
+    ck_assert_int_eq(attributes_find(BYTES(""), "k", &value), 0);
+    ck_assert_int_eq(attributes_find(BYTES("\1k\3vv"), "k", &value), -EPROTO);
+    /* broken behind it */
+    ck_assert_int_eq(attributes_find(BYTES("\1k\1v\2x"), "k", &value), -EPROTO);
+}
+END_TEST
+
 static void add_recorded(TCase *tests)
 {
     tcase_add_loop_test(tests, a_real_greeting_is_read_and_built_again_byte_by_byte, 0,
@@ -485,6 +502,7 @@ int main(void)
     tcase_add_test(tests, a_login_of_causeway_sets_the_flags_of_its_fields);
     tcase_add_test(tests, a_change_user_may_end_early_but_not_within_a_field);
     tcase_add_test(tests, an_auth_switch_keeps_data_that_is_no_salt_as_it_is);
+    tcase_add_test(tests, an_attribute_is_found_by_its_name);
     tcase_add_test(tests, attributes_come_one_by_one_and_a_broken_one_is_told);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

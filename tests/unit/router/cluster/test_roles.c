@@ -350,6 +350,52 @@ START_TEST(roles_follow_from_what_the_probes_saw)
 }
 END_TEST
 
+/* A follower whose position says more than it has. */
+static const struct {
+    const char *what;
+    const char *filter;
+    const char *log_filter; /* of the leader */
+    bool skips_errors;
+    bool parallel;
+    unsigned domain_count;
+    bool partial;
+    const char *why; /* a part of it */
+} limits[] = {
+    {"nothing is left out", "", "", false, false, 1, false, ""},
+    {"a filter of its own", "Replicate_Ignore_DB = x", "", false, false, 1, true,
+     "Replicate_Ignore_DB = x"},
+    {"skipped errors", "", "", true, false, 1, true, "slave_skip_errors"},
+    {"a filter of the leader", "", "Binlog_Do_DB = y", false, false, 1, true, "Binlog_Do_DB = y"},
+    {"parallel appliers, one domain", "", "", false, true, 1, false, ""},
+    {"parallel appliers, two domains", "", "", false, true, 2, false, "slave_parallel_threads"},
+    {"serial appliers, two domains", "", "", false, false, 2, false, ""},
+};
+
+START_TEST(a_follower_that_leaves_things_out_is_told_apart)
+{
+    static const struct sketch leader = {"w", NOBODY, 0};
+    static const struct sketch follower = {"", 0, 0};
+    struct replication_channel channels[2] = {0};
+    struct server_view views[2];
+    struct roles roles;
+
+    view_draw(&leader, 0, &channels[0], &views[0]);
+    view_draw(&follower, 1, &channels[1], &views[1]);
+    snprintf(channels[1].filter, sizeof(channels[1].filter), "%s", limits[_i].filter);
+    views[0].log_filter = limits[_i].log_filter;
+    views[1].skips_errors = limits[_i].skips_errors;
+    views[1].parallel = limits[_i].parallel;
+    views[1].domain_count = limits[_i].domain_count;
+    roles_decide(views, 2, -1, MAX_LAG_MS, &roles);
+    ck_assert_msg(roles.servers[1].in_rotation, "%s", limits[_i].what);
+    ck_assert_msg(roles.servers[1].partial == limits[_i].partial, "%s", limits[_i].what);
+    ck_assert_msg(strstr(roles.servers[1].why, limits[_i].why) != NULL, "%s: %s", limits[_i].what,
+                  roles.servers[1].why);
+    ck_assert_msg((limits[_i].why[0] == '\0') == (roles.servers[1].why[0] == '\0'), "%s: %s",
+                  limits[_i].what, roles.servers[1].why);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("roles");
@@ -360,6 +406,8 @@ int main(void)
     suite_add_tcase(suite, tcase);
     tcase_add_loop_test(tcase, roles_follow_from_what_the_probes_saw, 0,
                         (int)(sizeof(cases) / sizeof(cases[0])));
+    tcase_add_loop_test(tcase, a_follower_that_leaves_things_out_is_told_apart, 0,
+                        (int)(sizeof(limits) / sizeof(limits[0])));
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
     srunner_free(runner);

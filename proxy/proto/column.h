@@ -1,0 +1,20 @@
+/* Result sets that Causeway makes itself: columns of text, the definition of each, the end. Source:
+ * protocol page "result set packets". */
+#ifndef CAUSEWAY_PROTO_COLUMN_H
+#define CAUSEWAY_PROTO_COLUMN_H
+
+#include "proxy/proto/packet.h"
+
+/* Appends the definition of a nullable text column of at most `width_bytes`; returns the next
+ * sequence number. `capabilities` are the client's. */
+uint8_t column_build(struct buf *out, uint8_t seq, struct span name, uint32_t width_bytes,
+                     uint64_t capabilities);
+
+/* Between the definitions and the rows: an EOF for a client without DEPRECATE_EOF, nothing for
+ * others. The next sequence number. */
+uint8_t columns_end(struct buf *out, uint8_t seq, uint16_t status, uint64_t capabilities);
+
+/* Behind the rows. */
+void rows_end(struct buf *out, uint8_t seq, uint16_t status, uint64_t capabilities);
+
+#endif

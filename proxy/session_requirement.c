@@ -1,0 +1,115 @@
+/* Which requirement a command goes by: the session's own, or that of the key that its hint, its
+ * connection or its login names. */
+#include "proxy/session.h"
+
+#include "proxy/worker.h"
+
+#include <assert.h>
+
+enum consistency session_consistency(const struct session *session)
+{
+    return session->command.consistency >= 0 ? (enum consistency)session->command.consistency
+                                             : session->worker->config->policy.consistency;
+}
+
+/* A key that was named counts always; the one that a login gave where `consistency = key`. */
+static struct key *key_of(const struct session *session)
+{
+    if (session->command.key)
+        return session->command.key;
+    if (session->key)
+        return session->key;
+    return session_consistency(session) == CONSISTENCY_KEY ? session->login_key : NULL;
+}
+
+struct requirement *session_requirement(struct session *session)
+{
+    struct key *key = key_of(session);
+    return key ? key_lock(session->worker->shared->keys, key) : &session->requirement;
+}
+
+void session_settle(struct session *session)
+{
+    struct key *key = key_of(session);
+    if (key)
+        key_unlock(session->worker->shared->keys, key);
+}
+
+static struct span short_name(const struct key *key)
+{
+    if (!key)
+        return (struct span){0};
+    struct span full = key_name(key);
+    return span_of(full.data + 1, full.len - 1);
+}
+
+struct span session_key_name(const struct session *session)
+{
+    return short_name(session->key);
+}
+
+struct span session_command_key_name(const struct session *session)
+{
+    return short_name(session->command.key);
+}
+
+void session_reader_lost(struct session *session, unsigned slot)
+{
+    struct keys *keys = session->worker->shared->keys;
+    struct key *const named[] = {session->command.key, session->key, session->login_key};
+    requirement_lost(&session->requirement, (int)slot);
+    for (size_t i = 0; i < sizeof(named) / sizeof(named[0]); i++)
+        if (named[i]) {
+            requirement_lost(key_lock(keys, named[i]), (int)slot);
+            key_unlock(keys, named[i]);
+        }
+}
+
+/* Keys that clients name and keys made of accounts don't meet: a letter goes before each. */
+static bool name_key(struct session *session, struct key **place, char kind, struct span name)
+{
+    struct keys *keys = session->worker->shared->keys;
+    uint8_t full[KEY_NAME_MAX_BYTES];
+    struct key *key = NULL;
+    assert(name.len < sizeof(full));
+    if (name.len > 0) {
+        full[0] = (uint8_t)kind;
+        memcpy(full + 1, name.data, name.len);
+        key = key_take(keys, span_of(full, name.len + 1), session->worker->config->policy.max_keys);
+        if (!key)
+            return false;
+    }
+    key_give(keys, *place);
+    *place = key;
+    return true;
+}
+
+bool session_name_key(struct session *session, struct span name)
+{
+    return name_key(session, &session->key, 'k', name);
+}
+
+bool session_name_command_key(struct session *session, struct span name)
+{
+    return name_key(session, &session->command.key, 'k', name);
+}
+
+bool session_name_login_key(struct session *session, enum key_source source, struct span name)
+{
+    return name_key(session, &session->login_key, source == KEY_USER ? 'u' : 'k', name);
+}
+
+void session_forget_command_key(struct session *session)
+{
+    key_give(session->worker->shared->keys, session->command.key);
+    session->command.key = NULL;
+}
+
+void session_forget_keys(struct session *session)
+{
+    session_forget_command_key(session);
+    key_give(session->worker->shared->keys, session->key);
+    key_give(session->worker->shared->keys, session->login_key);
+    session->key = NULL;
+    session->login_key = NULL;
+}
