@@ -49,6 +49,7 @@ static void drop_connection(struct bound *bound, const char *why)
     bound->backend = NULL;
     bound->under_way = false;
     bound->behind = false;
+    bound->refused = false;
     ev_timer_stop(bound->worker->loop, &bound->timer);
 }
 
@@ -206,23 +207,25 @@ static void on_timer(struct ev_loop *loop, struct ev_timer *timer, int events)
     struct bound *bound = list_object(timer, struct bound, timer);
     if (bound->under_way)
         give_up(bound, "no answer in time");
+    else if (bound->refused)
+        give_up(bound, "there is no leader, or max_server_connections is reached");
     else if (!list_empty(&bound->current))
         ask(bound);
     else /* all of them have left */
         finish(bound, NULL);
 }
 
+/* Who asks is never told before bound_ask() has returned: an answer runs the session, whose next
+ * command may ask again, and the stack would grow with the commands in the client's buffer. */
 static void connect_leader(struct bound *bound)
 {
     struct worker *worker = bound->worker;
-    if (worker->topology->leader < 0) {
-        give_up(bound, "there is no leader");
-        return;
-    }
-    bound->backend = backend_open(worker, &worker->topology->servers[worker->topology->leader],
-                                  bound->identity, false, &bound_events, bound);
-    if (!bound->backend)
-        give_up(bound, "max_server_connections is reached");
+    if (worker->topology->leader >= 0)
+        bound->backend = backend_open(worker, &worker->topology->servers[worker->topology->leader],
+                                      bound->identity, false, &bound_events, bound);
+    bound->refused = !bound->backend;
+    if (bound->refused)
+        arm(bound, 0.);
 }
 
 /* Sends a fetch for all who wait, or connects first. */

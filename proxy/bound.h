@@ -57,6 +57,7 @@ struct bound {
     struct ev_timer timer; /* the answer must come, or it is time to ask again */
     bool under_way;
     bool behind;             /* BOUND_SHOWN: `end` is not shown yet */
+    bool refused;            /* no connection could be made: the timer tells those who wait */
     uint32_t pause_us;       /* before it is asked again */
     struct binlog_place end; /* of the log, when it was asked for `current` */
     struct buf state;        /* BOUND_POSITION: of the last answer */

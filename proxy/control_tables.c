@@ -159,7 +159,8 @@ void control_table_keys(void *context, struct admin_table *out)
     char text[256];
     admin_table_columns(out, sizeof(columns) / sizeof(columns[0]), columns);
     keys_each(control->shared.keys, KEYS_SHOWN_MAX, add_key, &listing);
-    keys_floor(control->shared.keys, &floor);
+    if (!keys_floor(control->shared.keys, &floor))
+        return;
     gtid_vector_print(&floor, text, sizeof(text));
     const char *const all_others[] = {NULL, "all others", NULL, text, "0"};
     admin_table_row(out, 5, all_others);

@@ -1,4 +1,4 @@
-/* Forgets keys, once a second, in one worker for all.
+/* Forgets keys, once a second, in one worker for all; and sees to the first floor.
  *
  *     IDLE --a round begins, the leader's position is asked for--> ASKS_POSITION
  *       ^                                                               |

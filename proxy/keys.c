@@ -14,6 +14,7 @@ enum { SHARDS = 64, BUCKETS_FIRST = 16 };
 struct key {
     struct key *next; /* in its bucket */
     uint64_t hash;
+    uint64_t serial;
     uint64_t round; /* in which it was last used */
     uint32_t references;
     uint32_t name_len;
@@ -35,6 +36,8 @@ struct keys {
     pthread_mutex_t floor_mutex;
     struct gtid_vector floor;
     uint64_t floor_epoch;
+    bool has_floor;
+    _Atomic uint64_t next_serial;
     struct shard shards[SHARDS];
 };
 
@@ -128,6 +131,7 @@ static struct key *key_new(struct keys *keys, uint64_t hash, struct span name)
 {
     struct key *key = memory_zalloc(sizeof(*key) + name.len);
     key->hash = hash;
+    key->serial = atomic_fetch_add(&keys->next_serial, 1) + 1;
     key->name_len = (uint32_t)name.len;
     memcpy(key->name, name.data, name.len);
     requirement_init(&key->requirement);
@@ -136,6 +140,8 @@ static struct key *key_new(struct keys *keys, uint64_t hash, struct span name)
     key->requirement.bound = keys->floor;
     key->requirement.several_domains = keys->floor.count > 1;
     key->requirement.epoch = keys->floor.count ? keys->floor_epoch : 0;
+    if (!keys->has_floor)
+        requirement_suspect(&key->requirement);
     pthread_mutex_unlock(&keys->floor_mutex);
     return key;
 }
@@ -177,6 +183,11 @@ struct key *key_ref(struct keys *keys, struct key *key)
     key->references++;
     key_unlock(keys, key);
     return key;
+}
+
+uint64_t key_serial(const struct key *key)
+{
+    return key->serial;
 }
 
 struct span key_name(const struct key *key)
@@ -246,6 +257,7 @@ unsigned keys_forget(struct keys *keys, uint64_t round, const struct gtid_vector
     pthread_mutex_lock(&keys->floor_mutex);
     keys->floor = *floor;
     keys->floor_epoch = epoch;
+    keys->has_floor = true;
     pthread_mutex_unlock(&keys->floor_mutex);
     for (unsigned i = 0; i < SHARDS; i++) {
         struct shard *shard = &keys->shards[i];
@@ -273,9 +285,11 @@ void keys_each(struct keys *keys, unsigned limit,
     }
 }
 
-void keys_floor(struct keys *keys, struct gtid_vector *floor)
+bool keys_floor(struct keys *keys, struct gtid_vector *floor)
 {
     pthread_mutex_lock(&keys->floor_mutex);
+    bool has_floor = keys->has_floor;
     *floor = keys->floor;
     pthread_mutex_unlock(&keys->floor_mutex);
+    return has_floor;
 }

@@ -7,7 +7,8 @@
  * Nobody says when a user is done with a key, so keys are forgotten (keys_forget) once what they
  * require holds everywhere: a leader position taken after their last reply becomes the floor, which
  * every key begins with that is not in the table. So the table is as large as the replication lag,
- * not as the number of users. */
+ * not as the number of users. Before the first floor nobody knows what a process that is gone had
+ * promised: then a key begins with a move. */
 #ifndef CAUSEWAY_PROXY_KEYS_H
 #define CAUSEWAY_PROXY_KEYS_H
 
@@ -25,6 +26,8 @@ void keys_free(struct keys *keys);
  * `max_keys` are in use: the sweep could not forget any. */
 struct key *key_take(struct keys *keys, struct span name, uint32_t max_keys);
 struct key *key_ref(struct keys *keys, struct key *key);
+/* Tells keys apart, also those that are gone; never 0. */
+uint64_t key_serial(const struct key *key);
 /* Its name, for as long as the reference is held. */
 struct span key_name(const struct key *key);
 /* NULL is allowed. */
@@ -53,6 +56,7 @@ struct key_row {
 /* Each key in turn, its shard locked; stops after `limit`. */
 void keys_each(struct keys *keys, unsigned limit,
                void (*visit)(const struct key_row *row, void *context), void *context);
-void keys_floor(struct keys *keys, struct gtid_vector *floor);
+/* False until the first floor. */
+bool keys_floor(struct keys *keys, struct gtid_vector *floor);
 
 #endif

@@ -11,28 +11,9 @@
 #include <errno.h>
 #include <stdio.h>
 
-enum { NULL_CELL = 0xfb };
-
 static struct span own_value(const struct own_words *own)
 {
     return span_of(own->value, own->value_len);
-}
-
-/* A row of one column, as text or in the binary form of a prepared statement. Source: protocol page
- * "binary protocol result set row". */
-static uint8_t row_build(struct buf *out, uint8_t seq, struct span value, bool binary)
-{
-    enum { ROW_HEADER = 0x00, NULL_BIT_FIRST = 1 << 2 };
-    size_t begin = packet_begin(out);
-    if (binary) {
-        buf_append_u8(out, ROW_HEADER);
-        buf_append_u8(out, value.data ? 0 : NULL_BIT_FIRST);
-    }
-    if (value.data)
-        write_lenenc_span(out, value);
-    else if (!binary)
-        buf_append_u8(out, NULL_CELL);
-    return packet_end(out, begin, seq);
 }
 
 /* One column, one row. */

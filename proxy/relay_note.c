@@ -80,6 +80,7 @@ static void note_gtid(struct session *session, struct span value)
     int error = requirement_wrote(requirement_of_leader(session), &gtid, one_domain,
                                   &session->command.proof);
     session_settle(session);
+    session_note_own(session, &gtid);
     if (error && !session->too_many_domains) {
         session_log(session, LOG_LEVEL_WARN,
                     "more than %d GTID domains in one session: it stays on the leader",

@@ -142,6 +142,7 @@ struct session {
     struct requirement requirement; /* its own: see session_requirement() */
     struct key *key;                /* the one that it names, a reference; NULL */
     struct key *login_key;          /* the one that its login gave it, a reference; NULL */
+    uint64_t joined_key;            /* serial of the key that its own writes were told to last */
     struct sessvars vars;
     struct buf refusal; /* the answer to a long command whose rest is being discarded */
     struct statements statements;
@@ -170,6 +171,11 @@ void session_log(const struct session *session, int level, const char *format, .
  * the session's own. For moments only. */
 struct requirement *session_requirement(struct session *session);
 void session_settle(struct session *session);
+/* Before a command is routed: what the connection wrote under another name counts under this one.
+ */
+void session_join_key(struct session *session);
+/* A write was acknowledged, under whichever name. */
+void session_note_own(struct session *session, const struct gtid *gtid);
 /* The connection to a follower is gone: whatever is read next is a move, under each of the
  * requirements that the session may go by. */
 void session_reader_lost(struct session *session, unsigned slot);

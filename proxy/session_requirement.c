@@ -53,6 +53,29 @@ struct span session_command_key_name(const struct session *session)
     return short_name(session->command.key);
 }
 
+void session_join_key(struct session *session)
+{
+    struct key *key = key_of(session);
+    uint64_t serial = key ? key_serial(key) : 0;
+    if (serial == session->joined_key)
+        return;
+    session->joined_key = serial;
+    if (!key || session->requirement.vector.count == 0)
+        return;
+    if (requirement_include(session_requirement(session), &session->requirement))
+        session->too_many_domains = true;
+    session_settle(session);
+}
+
+void session_note_own(struct session *session, const struct gtid *gtid)
+{
+    if (!key_of(session))
+        return;
+    (void)requirement_enter_epoch(&session->requirement, session->worker->topology->epoch);
+    if (requirement_wrote_elsewhere(&session->requirement, gtid))
+        session->too_many_domains = true;
+}
+
 void session_reader_lost(struct session *session, unsigned slot)
 {
     struct keys *keys = session->worker->shared->keys;

@@ -328,6 +328,7 @@ static struct route route_for(struct session *session, struct backend *fixed)
 {
     struct command *command = &session->command;
     enter_epoch(command, session->worker->topology->epoch);
+    session_join_key(session);
     struct requirement *requirement = session_requirement(session);
     struct route route = {.kind = ROUTE_BOUND};
     command->proof.strong = session_consistency(session) == CONSISTENCY_STRONG;

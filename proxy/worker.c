@@ -9,6 +9,8 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#define FIRST_TICK_SECONDS 0.05 /* the keys want a floor */
+
 enum { KEEP_SESSIONS = 1024, KEEP_BACKENDS = 1024, KEEP_STATEMENTS = 4096 };
 
 /* --- mail --- */
@@ -236,7 +238,7 @@ static void init_watchers(struct worker *worker)
     ev_async_start(worker->loop, &worker->confirmed);
     ev_prepare_init(&worker->reap, on_reap);
     ev_prepare_start(worker->loop, &worker->reap);
-    ev_timer_init(&worker->tick, on_tick, 1., 1.);
+    ev_timer_init(&worker->tick, on_tick, FIRST_TICK_SECONDS, 1.);
     ev_timer_start(worker->loop, &worker->tick);
     ev_timer_init(&worker->drain_end, on_drain_end, 0., 0.);
 }

@@ -113,6 +113,36 @@ int requirement_add(struct requirement *requirement, const struct gtid_vector *t
     return 0;
 }
 
+int requirement_include(struct requirement *requirement, const struct requirement *own)
+{
+    if (gtid_vector_covers(&requirement->vector, &own->vector) || own->vector.count == 0)
+        return 0;
+    if (gtid_vector_merge(&requirement->vector, &own->vector) ||
+        gtid_vector_merge(&requirement->bound, &own->vector)) {
+        requirement_suspect(requirement);
+        return -E2BIG;
+    }
+    if (requirement->vector.count > 1)
+        requirement->several_domains = true;
+    if (requirement->epoch != own->epoch)
+        requirement->epoch = REQUIREMENT_UNCHECKED;
+    requirement->used = true;
+    return 0;
+}
+
+int requirement_wrote_elsewhere(struct requirement *requirement, const struct gtid *gtid)
+{
+    requirement->used = true;
+    requirement->seen++; /* the bound that it has lacks this write */
+    return gtid_vector_raise(&requirement->vector, gtid);
+}
+
+void requirement_suspect(struct requirement *requirement)
+{
+    requirement->read_slot = SEEN_ELSEWHERE;
+    requirement->seen++;
+}
+
 /* --- what the next read needs --- */
 
 bool requirement_is_move(const struct requirement *requirement, int slot, uint32_t generation)

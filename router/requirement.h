@@ -84,6 +84,15 @@ void requirement_shown(struct requirement *requirement, uint64_t seen);
 /* A token: what its maker had seen must be covered from now on. -E2BIG as above. */
 int requirement_add(struct requirement *requirement, const struct gtid_vector *token);
 
+/* What the same connection has written under another name (or under none) counts under this one
+ * too. What it has read does not: a name stands for somebody else. -E2BIG as above. */
+int requirement_include(struct requirement *requirement, const struct requirement *own);
+/* A write of this connection, acknowledged under another name. -E2BIG as above. */
+int requirement_wrote_elsewhere(struct requirement *requirement, const struct gtid *gtid);
+
+/* Nobody knows what was promised before: the next read is a move. */
+void requirement_suspect(struct requirement *requirement);
+
 /* --- what the next read needs --- */
 
 /* Would a read on that server, in that incarnation, be a move? */

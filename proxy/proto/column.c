@@ -10,6 +10,9 @@ enum {
     FIXED_FIELDS_BYTES = 0x0c,
     DECIMALS_NONE = 0x27,
     HEADER_TERMINATOR = 0xfe,
+    NULL_CELL = 0xfb,
+    BINARY_ROW_HEADER = 0x00,
+    NULL_BIT_FIRST = 1 << 2, /* the bitmap begins with two bits of no column */
 };
 
 uint8_t column_build(struct buf *out, uint8_t seq, struct span name, uint32_t width_bytes,
@@ -41,6 +44,20 @@ uint8_t columns_end(struct buf *out, uint8_t seq, uint16_t status, uint64_t capa
         return seq;
     eof_build(out, seq, 0, status);
     return (uint8_t)(seq + 1);
+}
+
+uint8_t row_build(struct buf *out, uint8_t seq, struct span value, bool binary)
+{
+    size_t begin = packet_begin(out);
+    if (binary) {
+        buf_append_u8(out, BINARY_ROW_HEADER);
+        buf_append_u8(out, value.data ? 0 : NULL_BIT_FIRST);
+    }
+    if (value.data)
+        write_lenenc_span(out, value);
+    else if (!binary)
+        buf_append_u8(out, NULL_CELL);
+    return packet_end(out, begin, seq);
 }
 
 void rows_end(struct buf *out, uint8_t seq, uint16_t status, uint64_t capabilities)

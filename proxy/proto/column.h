@@ -14,6 +14,11 @@ uint8_t column_build(struct buf *out, uint8_t seq, struct span name, uint32_t wi
  * others. The next sequence number. */
 uint8_t columns_end(struct buf *out, uint8_t seq, uint16_t status, uint64_t capabilities);
 
+/* A row of one text column, in text or in the binary form of a prepared statement's rows (protocol
+ * page "binary protocol result set row"). A value without data is NULL. The next sequence number.
+ */
+uint8_t row_build(struct buf *out, uint8_t seq, struct span value, bool binary);
+
 /* Behind the rows. */
 void rows_end(struct buf *out, uint8_t seq, uint16_t status, uint64_t capabilities);
 

@@ -257,7 +257,7 @@ static void server_judge(const struct field *field, unsigned index, int leader, 
         out->cause = follower_judge(view, channel, max_lag_ms, out->why);
     }
     out->in_rotation = out->cause == CAUSE_NONE;
-    if (out->in_rotation)
+    if (out->in_rotation && channel != NULL)
         follower_limits(view, channel, leader >= 0 ? &field->views[leader] : NULL, out);
 }
 

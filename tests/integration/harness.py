@@ -327,7 +327,16 @@ class Causeway:
         wait_until(lambda: self.connect().close() is None, "a login through Causeway")
         if wait_for_followers:
             self.wait_in_rotation(*[server.name for server in self.cluster.followers])
+            if self.cluster.followers:
+                self.wait_for_floor()
         return self
+
+    def wait_for_floor(self):
+        """Before it a key's first read asks the leader, which the servers' counters would show."""
+        if not {"console", "console_user", "console_password", "console_password_file"} & set(
+                self.overrides.get("proxy") or {}):
+            wait_until(lambda: any(row["kind"] == "all others" for row in self.console("SHOW KEYS")),
+                       "the keys have a floor")
 
     def greets(self):
         assert self.process.poll() is None, f"Causeway ended with {self.process.returncode}:\n{self.log_tail()}"

@@ -4,6 +4,7 @@ behind a lock, not stopped: they stay in rotation, so that only the contract kee
 import contextlib
 import os
 import re
+import shutil
 import signal
 import threading
 import time
@@ -12,7 +13,8 @@ import pymysql
 import pytest
 
 import wire
-from harness import PATIENCE, Cluster, Load, answered_by, rows, scratch, value, wait_until
+from conftest import start_causeway, stop_causeway
+from harness import PATIENCE, Cluster, answered_by, rows, scratch, value, wait_until
 
 FOLLOWERS = ("db2", "db3")
 STRONG = "/* causeway consistency=strong */ "
@@ -26,13 +28,20 @@ SETTINGS = {
 
 
 @contextlib.contextmanager
-def held(cluster, *followers):
+def locked(*followers):
     """These followers show nothing new, and replicate all the same as far as anybody can tell."""
-    cluster.caught_up()
     with contextlib.ExitStack() as stack:
         for follower in followers:
             connection = stack.enter_context(contextlib.closing(follower.root()))
             rows(connection, "FLUSH TABLES WITH READ LOCK")
+        yield
+
+
+@contextlib.contextmanager
+def held(cluster, *followers):
+    """Locked from where all have caught up, and until they have again."""
+    cluster.caught_up()
+    with locked(*followers):
         yield
     cluster.caught_up()
 
@@ -68,12 +77,21 @@ def read_on(connection, server):
     assert answered_by(connection, f"/* causeway to=server:{server.name} */ ") == server.name
 
 
+@pytest.fixture(name="floor")
+def floor_fixture(proxy):
+    """A process knows no floor until it has forgotten keys once: from then on a new key asks nothing."""
+    with contextlib.closing(keyed(proxy, "first")):
+        pass
+    wait_until(lambda: keys_of(proxy)[None]["position"], "there is a floor")
+
+
 # --- keys ---
 
 NAMES = ["'", "\\", "ä€", "a b", "*/", "%s", "k" * 255, "\0zero", "-- x", "NULL", "new\nline"]
 
 
 @pytest.mark.core
+@pytest.mark.usefixtures("floor")
 def test_key_names_may_be_any_bytes(proxy, cluster, table):
     """Each name joins its own two connections, and no other name's."""
     with held(cluster, *cluster.followers):
@@ -86,6 +104,42 @@ def test_key_names_may_be_any_bytes(proxy, cluster, table):
                 assert count(reader, table) == number + 1, name
         assert count(other := proxy.connect(), table) == 0
         other.close()
+
+
+@pytest.mark.core
+def test_a_key_outlives_a_restart_of_causeway(causeway, cluster, table):
+    """What the process that is gone had promised, the next one can't know: it must ask."""
+    first = causeway(SETTINGS)
+    with held(cluster, *cluster.followers):
+        with contextlib.closing(keyed(first, "quentin")) as writer:
+            write(writer, table, 1)
+        first.stop()
+        second = causeway(SETTINGS, wait_for_followers=False)
+        with contextlib.closing(keyed(second, "quentin")) as reader:
+            assert count(reader, table) == 1
+
+
+SWITCHES = {
+    "hint-then-plain": ["/* causeway key=alice */ {write}", "{read}"],
+    "plain-then-hint": ["{write}", "/* causeway key=alice */ {read}"],
+    "key-then-none": ["SET @causeway_key = 'alice'", "{write}", "SET @causeway_key = NULL", "{read}"],
+    "none-then-key": ["{write}", "SET @causeway_key = 'alice'", "{read}"],
+    "key-then-key": ["SET @causeway_key = 'alice'", "{write}", "SET @causeway_key = 'bob'", "{read}"],
+    "hinted-transaction": ["BEGIN", "/* causeway key=alice */ {write}", "COMMIT", "{read}"],
+}
+
+
+@pytest.mark.parametrize("switch", SWITCHES)
+def test_own_writes_are_seen_whatever_the_key_is_called_by_then(proxy, cluster, table, switch):
+    """The connection's own promise holds beside that of its keys."""
+    statements = [
+        statement.format(write=f"INSERT INTO {table} VALUES (1, 'own')", read=f"SELECT COUNT(*) FROM {table}")
+        for statement in SWITCHES[switch]
+    ]
+    with held(cluster, *cluster.followers), contextlib.closing(proxy.connect()) as connection:
+        for statement in statements:
+            found = rows(connection, statement)
+        assert found == ((1,),)
 
 
 def test_a_key_of_all_bytes_is_told_as_it_was_named(proxy):
@@ -101,19 +155,22 @@ def test_a_key_of_all_bytes_is_told_as_it_was_named(proxy):
 
 
 @pytest.mark.core
+@pytest.mark.usefixtures("floor")
 def test_a_strangers_read_stays_on_its_follower(proxy, cluster, table):
     """What a key's connection waits for concerns nobody else, who is served by a follower at once."""
-    with held(cluster, *cluster.followers), contextlib.closing(keyed(proxy, "alice")) as writer, \
-            contextlib.closing(keyed(proxy, "alice")) as reader, contextlib.closing(keyed(proxy, "bob")) as stranger:
+    with held(cluster, *cluster.followers), contextlib.closing(keyed(proxy, "trent")) as writer, \
+            contextlib.closing(keyed(proxy, "trent")) as reader, contextlib.closing(keyed(proxy, "victor")) as stranger:
         write(writer, table, 1)
         before = counter(proxy, "causal_timeouts")
         for _ in range(20):
-            assert (count(stranger, table), answered_by(stranger) in FOLLOWERS) == (0, True)
+            found = (count(stranger, table), answered_by(stranger) in FOLLOWERS)
+            assert found == (0, True), (proxy.console("SHOW KEYS"), proxy.console("SHOW SERVERS"))
         assert counter(proxy, "causal_timeouts") == before
         assert (count(reader, table), answered_by(reader)) == (1, "db1")
 
 
 @pytest.mark.core
+@pytest.mark.usefixtures("floor")
 def test_a_key_goes_with_its_connections_only(proxy, cluster, table):
     """NULL, the empty name and a reset give it up; what the connection itself did stays with it."""
     with held(cluster, *cluster.followers), contextlib.closing(keyed(proxy, "carol")) as writer:
@@ -185,39 +242,43 @@ def test_more_keys_than_max_keys_lose_nothing(causeway, cluster, table):
             assert count(nobody, table) == 0, "who has no key waits for nothing"
 
 
-# --- covered reads ---
+@pytest.mark.parametrize("source", ["attribute", "user"])
+@pytest.mark.parametrize("length", [1, 255, 256, 385, 5000])
+def test_a_logins_key_of_any_length(causeway, source, length):
+    """Too long a key is refused, or the login is; nobody else notices."""
+    proxy = causeway({"routing": {"consistency": "key", "key": source}})
+    with contextlib.closing(wire.Wire(proxy.port)) as raw:
+        name = "k" * length
+        try:
+            if source == "attribute":
+                answer = raw.login(attributes={"causeway_key": name})
+                if length <= 255:
+                    assert answer[0] == 0
+                    assert name in keys_of(proxy)
+            else:
+                assert raw.login(user=name)[0] == 0xFF
+        except (wire.WireError, ConnectionError):
+            assert length > 255
+    with contextlib.closing(proxy.connect()) as connection:
+        assert value(connection, "SELECT 1") == 1
+    assert proxy.alive()
 
 
 @pytest.mark.core
-def test_covered_reads_of_keys_are_all_that_servers_see(causeway, cluster, table):
-    """Questions of both followers and of the leader, over 2000 reads of four connections of two keys,
-    against as long a time without them: the reads, and nothing else."""
-    proxy = causeway({**SETTINGS, "cluster": {"probe_interval": "1h"}})
-    with contextlib.ExitStack() as stack:
-        connections = [stack.enter_context(contextlib.closing(keyed(proxy, f"key {n % 2}"))) for n in range(4)]
-        write(connections[0], table, 1)
-        write(connections[1], table, 2)
-        cluster.caught_up()
-        for connection in connections:
-            wait_until(lambda connection=connection: answered_by(connection) in FOLLOWERS, "a follower serves")
-        monitors = [stack.enter_context(contextlib.closing(server.root())) for server in cluster.servers]
-
-        def questions():
-            return [int(rows(monitor, "SHOW GLOBAL STATUS LIKE 'Questions'")[0][1]) for monitor in monitors]
-
-        started = time.monotonic()
-        before, fetched, moved = questions(), counter(proxy, "bounds_fetched"), counter(proxy, "moves")
-        for _ in range(500):
-            for connection in connections:
-                assert count(connection, table) == 2
-        leader, *followers = [now - then for now, then in zip(questions(), before)]
-        seconds = time.monotonic() - started
-        # One question a follower is the monitor's own; a poll is renewed, the sweep asks, each second at most.
-        spare = int(seconds) + 2
-        assert 2000 <= sum(followers) <= 2000 + 2 * (1 + spare)
-        assert leader <= 1 + 4 * spare, "of the sweep, and the monitor's own"
-        assert counter(proxy, "moves") == moved
-        assert counter(proxy, "bounds_fetched") - fetched <= spare, "of the sweep"
+def test_change_user_keeps_what_was_written_and_drops_the_key(proxy, cluster, table):
+    with held(cluster, *cluster.followers), contextlib.closing(wire.Wire(proxy.port)) as raw:
+        raw.login(schema="demo")
+        assert raw.query(f"INSERT INTO {table} VALUES (1, 'x')")[0] == 0
+        assert raw.query("SET @causeway_key = 'olivia'")[0] == 0
+        statement, *_ = raw.prepare("SELECT @causeway_key")
+        assert raw.change_user("app", "app-demo", "demo")[0] == 0
+        raw.take()
+        raw.query("SELECT @causeway_key")
+        assert b"olivia" not in raw.take()
+        assert wire.error_of(raw.execute(statement))[0] == 1243
+        raw.take()
+        raw.query(f"SELECT CONCAT('rows: ', COUNT(*)) FROM {table}")
+        assert b"rows: 1" in raw.take()
 
 
 # --- tokens ---
@@ -336,20 +397,27 @@ def test_strong_reads_without_a_leader_are_refused(proxy, cluster, table):
 
 
 @pytest.mark.core
-def test_many_questions_at_once_without_a_leader(proxy, cluster, table):
-    """Each is refused in its turn, however many wait in the client's buffer."""
-    many = 3000
-    with contextlib.closing(wire.Wire(proxy.port)) as raw:
+@pytest.mark.parametrize("question", ["SELECT @@causeway_token", STRONG + "SELECT 1"], ids=["token", "strong"])
+def test_many_questions_at_once_without_a_leader(causeway, cluster, question):
+    """Each is refused in its turn, however many of them wait in the client's buffer, which a long
+    command before them has made large: refusals must not nest."""
+    many = 20_000
+    proxy = causeway({"routing": {"on_lag": "leader"}})
+    long_command = b"SELECT name FROM this_server /*" + b"x" * 1_000_000 + b"*/"
+    burst = wire.frame(bytes([wire.QUERY]) + long_command) + wire.frame(bytes([wire.QUERY]) + question.encode()) * many
+    with contextlib.closing(wire.Wire(proxy.port, timeout=60)) as raw:
         raw.login(schema="demo")
-        assert raw.query(f"SELECT COUNT(*) FROM {table}")[0] == 0xFE
+        assert raw.query("SELECT name FROM this_server")[0] == 0xFE
         cluster.leader.tool("kill")
         try:
             wait_until(lambda: role_of(proxy, "db1") != "leader", "there is no leader")
-            question = wire.frame(bytes([wire.QUERY]) + b"SELECT @@causeway_token")
-            sender = threading.Thread(target=raw.socket.sendall, args=(question * many,))
+            os.kill(proxy.process.pid, signal.SIGSTOP)
+            sender = threading.Thread(target=raw.socket.sendall, args=(burst,))
             sender.start()
-            for _ in range(many):
-                assert wire.error_of(raw.read_result())[0] == 1290
+            sender.join(1)  # as much as fits is in the socket's buffer before anything is read
+            os.kill(proxy.process.pid, signal.SIGCONT)
+            assert raw.read_result()[0] == 0xFE
+            assert {wire.error_of(raw.read_result())[0] for _ in range(many)} == {1290}
             sender.join()
         finally:
             cluster.leader.tool("restart")
@@ -369,7 +437,7 @@ def leader_behind_its_followers(cluster, table):
 
     def commit():
         with contextlib.closing(leader.root()) as connection:
-            rows(connection, f"INSERT INTO {table} VALUES (1, 'not acknowledged')")
+            rows(connection, f"INSERT INTO {table} VALUES (1, 'rows: 1')")
 
     thread = threading.Thread(target=commit)
 
@@ -388,71 +456,89 @@ def leader_behind_its_followers(cluster, table):
         release()
 
 
-def as_text(sql):
-    def read(raw):
-        raw.take()
-        for statement in sql:
-            end = raw.query(statement)
-            if end[0] == 0xFF:
-                return wire.error_of(end)
-        return re.findall(rb"rows: (\d)", raw.take())[-1]
-    return read
-
-
-def as_prepared(sql):
-    def read(raw):
-        *before, last = sql
-        for statement in before:
-            raw.query(statement)
-        statement = raw.prepare(last)
-        raw.take()
-        end = raw.execute(statement[0])
-        return wire.error_of(end) if end[0] == 0xFF else re.findall(rb"rows: (\d)", raw.take())[-1]
-    return read
+def run_all(raw, statements, prepared=False):
+    """What the last `rows: N` of the last statement says, or its error."""
+    *first, last = statements
+    for statement in first:
+        raw.query(statement)
+    if prepared:
+        statement, *_ = raw.prepare(last)
+    raw.take()
+    end = raw.execute(statement) if prepared else raw.query(last)
+    return wire.error_of(end) if end[0] == 0xFF else re.findall(rb"rows: (\d)", raw.take())[-1]
 
 
 SHOWS = "SELECT CONCAT('rows: ', COUNT(*)) FROM {table}"
 READS_ON_LEADER = {
-    "hint": as_text([ON_LEADER + SHOWS]),
-    "prepared-hint": as_prepared([ON_LEADER + SHOWS]),
-    "begin": as_text(["BEGIN", SHOWS, "COMMIT"]),
-    "begin-prepared": as_prepared(["BEGIN", SHOWS]),
-    "autocommit-off": as_text(["SET autocommit=0", SHOWS]),
-    "user-variable": as_text(["SET @a = 1", "SELECT CONCAT('rows: ', COUNT(*)), @b := 1 FROM {table}"]),
-    "temporary-table": as_text(["CREATE TEMPORARY TABLE demo.own_copy (id INT)", SHOWS]),
-    "call": as_text(["CALL demo.show_rows()"]),
-    "prepared-call": as_prepared(["CALL demo.show_rows()"]),
-    "strong": as_text([ON_LEADER.replace("*/", "consistency=strong */") + SHOWS]),
-    "insert-select": as_text(["CREATE TEMPORARY TABLE demo.own_copy (note VARCHAR(100))",
-                              "INSERT INTO demo.own_copy SELECT CONCAT('rows: ', COUNT(*)) FROM {table}",
-                              "SELECT note FROM demo.own_copy"]),
+    "hint": [ON_LEADER + SHOWS],
+    "prepared-hint": [ON_LEADER + SHOWS],
+    "begin": ["BEGIN", SHOWS],
+    "prepared-begin": ["BEGIN", SHOWS],
+    "autocommit-off": ["SET autocommit=0", SHOWS],
+    "user-variable": ["SET @a = 1", "SELECT CONCAT('rows: ', COUNT(*)), @b := 1 FROM {table}"],
+    "temporary-table": ["CREATE TEMPORARY TABLE demo.own_copy (id INT)", SHOWS],
+    "call": ["CALL demo.show_rows()"],
+    "prepared-call": ["CALL demo.show_rows()"],
+    "strong": [ON_LEADER.replace("*/", "consistency=strong */") + SHOWS],
+    "insert-select": ["CREATE TEMPORARY TABLE demo.own_copy (note VARCHAR(100))",
+                      "INSERT INTO demo.own_copy SELECT CONCAT('rows: ', COUNT(*)) FROM {table}",
+                      "SELECT note FROM demo.own_copy"],
+    "set-subquery": ["SET @r = (SELECT COUNT(*) FROM {table})", "SELECT CONCAT('rows: ', @r)"],
+    "into-variable": ["SELECT COUNT(*) INTO @r FROM {table}", "SELECT CONCAT('rows: ', @r)"],
+    "sql-prepare": ["PREPARE p FROM 'SELECT CONCAT(\"rows: \", COUNT(*)) FROM {table}'", "EXECUTE p"],
+    "execute-immediate": ["EXECUTE IMMEDIATE 'SELECT CONCAT(\"rows: \", COUNT(*)) FROM {table}'"],
+    "function": ["SELECT CONCAT('rows: ', demo.count_rows())"],
+    "set-function": ["SET @r = demo.count_rows()", "SELECT CONCAT('rows: ', @r)"],
+    "block": ["BEGIN NOT ATOMIC " + SHOWS + "; END"],
+    "set-statement": ["SET STATEMENT lock_wait_timeout=5 FOR " + ON_LEADER + SHOWS,
+                      "SET STATEMENT lock_wait_timeout=5, tx_read_only=0 FOR " + SHOWS],
+    "handler": ["HANDLER {table} OPEN AS h", "HANDLER h READ FIRST"],
+    "union": [ON_LEADER + "SELECT 'x' UNION ALL " + SHOWS],
+    "with": [ON_LEADER + "WITH c AS (SELECT COUNT(*) AS n FROM {table}) SELECT CONCAT('rows: ', n) FROM c"],
+    "brackets": [ON_LEADER + "(" + SHOWS + ") LIMIT 1"],
+    "get-lock": ["SELECT GET_LOCK('contract', 0)", SHOWS],
+    "insert-values-subquery": ["CREATE TEMPORARY TABLE demo.own_copy (note VARCHAR(100))",
+                               "INSERT INTO demo.own_copy VALUES ((" + SHOWS + "))",
+                               "SELECT note FROM demo.own_copy"],
+    "insert-set-subquery": ["CREATE TEMPORARY TABLE demo.own_copy (note VARCHAR(100))",
+                            "INSERT INTO demo.own_copy SET note = (" + SHOWS + ")",
+                            "SELECT note FROM demo.own_copy"],
+    "create-select": ["CREATE TEMPORARY TABLE demo.own_copy AS " + SHOWS.replace(") FROM", ") AS note FROM"),
+                      "SELECT note FROM demo.own_copy"],
+    "do-subquery": ["DO (SELECT @r := COUNT(*) FROM {table})", "SELECT CONCAT('rows: ', @r)"],
+    "returning-subquery": ["CREATE TEMPORARY TABLE demo.own_copy (id INT)",
+                           "INSERT INTO demo.own_copy VALUES (1) RETURNING (" + SHOWS + ")"],
+    "update-read-committed": ["SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+                              "CREATE TEMPORARY TABLE demo.own_copy (note VARCHAR(100))",
+                              "INSERT INTO demo.own_copy VALUES ('nothing')",
+                              "UPDATE demo.own_copy SET note = (" + SHOWS + ")",
+                              "SELECT note FROM demo.own_copy"],
+    "delete-read-uncommitted": ["SET SESSION TRANSACTION ISOLATION LEVEL READ UNCOMMITTED",
+                                "CREATE TEMPORARY TABLE demo.own_copy (n INT)",
+                                "INSERT INTO demo.own_copy VALUES (0), (1)",
+                                "DELETE FROM demo.own_copy WHERE n <> (SELECT COUNT(*) FROM {table})",
+                                "SELECT CONCAT('rows: ', n) FROM demo.own_copy"],
+    "serializable": ["SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE", ON_LEADER + SHOWS],
+    "multi": [ON_LEADER + "SELECT 1; " + SHOWS],
 }
-
-
-def bound_to(read, table):
-    """The table's name into the statements of READS_ON_LEADER."""
-    cells = dict(zip(read.__code__.co_freevars, read.__closure__))
-    sql = [statement.replace("{table}", table) for statement in cells["sql"].cell_contents]
-    return (as_prepared if "before" in read.__code__.co_varnames else as_text)(sql)
 
 
 @pytest.mark.core
 @pytest.mark.parametrize("way", READS_ON_LEADER)
-def test_no_way_to_read_the_leader_misses_what_a_follower_showed(causeway, cluster, table, way):
+def test_no_way_to_read_the_leader_misses_what_a_follower_showed(proxy, cluster, table, way):
     """It waits until the leader shows it; the control, an eventual session, reads the old state."""
     cluster.leader.sql(
-        f"CREATE OR REPLACE PROCEDURE demo.show_rows() {SHOWS.replace('{table}', table)}"
+        f"CREATE OR REPLACE PROCEDURE demo.show_rows() {SHOWS.replace('{table}', table)};"
+        f"CREATE OR REPLACE FUNCTION demo.count_rows() RETURNS INT READS SQL DATA RETURN (SELECT COUNT(*) FROM {table})"
     )
     cluster.caught_up()
-    proxy = causeway(SETTINGS)
-    read = bound_to(READS_ON_LEADER[way], table)
+    statements = [statement.replace("{table}", table) for statement in READS_ON_LEADER[way]]
     found = []
     with leader_behind_its_followers(cluster, table) as release, contextlib.closing(wire.Wire(proxy.port)) as raw, \
             contextlib.closing(proxy.connect()) as careless:
         raw.login(schema="demo")
-        shown = as_text([SHOWS.replace("{table}", table)])
-        wait_until(lambda: shown(raw) == b"1", "a follower has shown it")
-        reader = threading.Thread(target=lambda: found.append(read(raw)))
+        wait_until(lambda: run_all(raw, [SHOWS.replace("{table}", table)]) == b"1", "a follower has shown it")
+        reader = threading.Thread(target=lambda: found.append(run_all(raw, statements, way.startswith("prepared"))))
         reader.start()
         wait_until(lambda: found or any(row["state"] == "WAIT_SHOWN" for row in proxy.console("SHOW SESSIONS")),
                    "the read waits")
@@ -507,7 +593,8 @@ def test_a_missing_grant_is_named(causeway, cluster, table):
                        " TO poor@'%'; GRANT SELECT ON mysql.global_priv TO poor@'%'")
     cluster.caught_up()
     try:
-        proxy = causeway({"cluster": {"user": "poor", "password": "poor-demo"}})
+        proxy = causeway({"cluster": {"user": "poor", "password": "poor-demo"}}, wait_for_followers=False)
+        proxy.wait_in_rotation(*FOLLOWERS)
         with contextlib.closing(proxy.connect()) as connection:
             write(connection, table, 1)
             wait_until(lambda: answered_by(connection) in FOLLOWERS, "a follower serves")
@@ -588,7 +675,7 @@ def test_a_follower_that_comes_back_with_less_shows_nothing_older(proxy, cluster
             fellows = [stack.enter_context(contextlib.closing(keyed(proxy, f"ivan {attempt}"))) for _ in range(2)]
             read_on(reader, lossy)
             read_on(fellows[0], lossy)
-            stack.enter_context(held(cluster, other))
+            stack.enter_context(locked(other))
             cluster.leader.sql(f"INSERT INTO {table} VALUES ({attempt}, 'soon lost')")
             rows_now = attempt + 1
             wait_until(lambda: count(reader, table) == rows_now, "it is read", interval=0.001)
@@ -611,3 +698,165 @@ def test_a_follower_that_comes_back_with_less_shows_nothing_older(proxy, cluster
         if less:
             return
     pytest.fail("the follower never lost a commit: the test showed nothing")
+
+
+# --- histories ---
+
+
+@pytest.fixture(name="lab")
+def lab_fixture():
+    """A cluster of this test's own, which is not whole any more after it."""
+    folder = scratch("lost")
+    cluster = Cluster(folder)
+    cluster.leader.sql("CREATE TABLE demo.lost (id INT PRIMARY KEY, note VARCHAR(200))")
+    cluster.caught_up()
+    yield cluster
+    cluster.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def before(lab, overrides):
+    proxy = start_causeway(lab, overrides)
+    try:
+        yield proxy
+    finally:
+        stop_causeway(proxy)
+
+
+def fail_over(lab, proxy):
+    """The leader dies, db2 is promoted by hand, db3 follows it. Then db2 gives numbers out again, beyond
+    those that were lost: by numbers alone nothing is."""
+    lab.leader.tool("kill")
+    winner, other = lab.followers
+    winner.sql("STOP SLAVE; RESET SLAVE ALL; SET GLOBAL read_only=0")
+    other.sql(f"STOP SLAVE; CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT={winner.port},"
+              " MASTER_USE_GTID=slave_pos; START SLAVE")
+    for number in range(100, 110):
+        winner.sql(f"INSERT INTO demo.lost VALUES ({number}, 'after')")
+    wait_until(lambda: role_of(proxy, winner.name) == "leader", f"{winner.name} leads")
+    wait_until(lambda: other.value("SELECT COUNT(*) FROM demo.lost WHERE id >= 100") == 10, "the other follows it")
+
+
+def told_of(gtid, action):
+    with pytest.raises(pymysql.MySQLError, match=gtid) as told:
+        action()
+    assert told.value.args[0] == 1105
+
+
+@pytest.mark.slow
+@pytest.mark.core
+def test_a_lost_write_is_told_to_those_whom_it_concerns(lab):
+    """Once to the connection that wrote it (whatever it does next), to the key's connections together, to
+    who brings a token; nobody else hears of it, and all go on."""
+    with before(lab, {"routing": SETTINGS["routing"]}) as proxy, contextlib.ExitStack() as stack:
+        def client(key=None):
+            connection = keyed(proxy, key) if key else proxy.connect()
+            return stack.enter_context(contextlib.closing(connection))
+
+        # writer and fellow_writer do not read before: a write alone is enough to be told of
+        reader, writer, in_trx, early = client(), client(), client(), client()
+        fellow, fellow_writer = client("judy"), client("judy")
+        write(early, "demo.lost", 1)
+        lab.caught_up()
+        assert count(reader, "demo.lost") == count(early, "demo.lost") == 1
+        for follower in lab.followers:
+            follower.sql("STOP SLAVE IO_THREAD")
+        lost = {}
+        for number, connection in ((2, writer), (3, in_trx), (4, fellow_writer)):
+            write(connection, "demo.lost", number)
+            lost[connection] = lab.leader.value("SELECT @@gtid_binlog_pos")
+        token = value(writer, "SELECT @@causeway_token")
+        fail_over(lab, proxy)
+        told_of(lost[writer], lambda: write(writer, "demo.lost", 50))
+        assert count(writer, "demo.lost", "") == 11, "it was not run, and the lost row is gone"
+        told_of(lost[in_trx], lambda: rows(in_trx, "BEGIN"))
+        rows(in_trx, "BEGIN")
+        write(in_trx, "demo.lost", 51)
+        rows(in_trx, "COMMIT")
+        told_of(lost[fellow_writer], lambda: count(fellow, "demo.lost"))
+        assert count(fellow_writer, "demo.lost") == 12, "the key was told"
+        for connection in (reader, early, writer, in_trx, fellow):
+            for prefix in ("", STRONG, ON_LEADER):
+                assert count(connection, "demo.lost", prefix) == 12
+        newcomer = client()
+        rows(newcomer, f"SET @@causeway_token = '{token}'")
+        told_of(lost[writer], lambda: count(newcomer, "demo.lost"))
+        assert count(newcomer, "demo.lost") == 12
+        write(newcomer, "demo.lost", 52)
+        assert count(newcomer, "demo.lost") == 13
+        assert counter(proxy, "lost_writes") == 4
+
+
+@pytest.mark.slow
+def test_lost_write_warn_tells_the_log_alone(lab):
+    with before(lab, {"routing": {"lost_write": "warn"}}) as proxy, \
+            contextlib.closing(proxy.connect()) as writer:
+        write(writer, "demo.lost", 1)
+        lab.caught_up()
+        for follower in lab.followers:
+            follower.sql("STOP SLAVE IO_THREAD")
+        write(writer, "demo.lost", 2)
+        lost = lab.leader.value("SELECT @@gtid_binlog_pos")
+        fail_over(lab, proxy)
+        assert count(writer, "demo.lost") == 11
+        assert lost in proxy.log_text()
+        write(writer, "demo.lost", 3)
+        assert count(writer, "demo.lost") == 12
+        assert proxy.log_text().count(f"up to {lost} is not in the log") == 1
+
+
+@pytest.mark.slow
+def test_a_failover_that_loses_nothing_is_nobodys_news(lab):
+    with before(lab, {"routing": SETTINGS["routing"]}) as proxy, contextlib.closing(proxy.connect()) as writer, \
+            contextlib.closing(keyed(proxy, "mallory")) as fellow:
+        write(writer, "demo.lost", 1)
+        write(fellow, "demo.lost", 2)
+        token = value(fellow, "SELECT @@causeway_token")
+        lab.caught_up()
+        fail_over(lab, proxy)
+        assert count(writer, "demo.lost") == count(fellow, "demo.lost") == 12
+        with contextlib.closing(proxy.connect()) as newcomer:
+            rows(newcomer, f"SET @@causeway_token = '{token}'")
+            assert count(newcomer, "demo.lost") == 12
+        assert counter(proxy, "lost_writes") == 0
+
+
+# --- several domains ---
+
+
+@pytest.mark.slow
+def test_promises_hold_over_several_domains(lab):
+    admin = {"user": "domains", "password": "domains-demo"}
+    lab.leader.sql("CREATE USER 'domains'@'%' IDENTIFIED BY 'domains-demo';"
+                   "GRANT ALL PRIVILEGES ON *.* TO 'domains'@'%'")
+    with before(lab, {"routing": SETTINGS["routing"]}) as proxy, contextlib.ExitStack() as stack:
+        def client(key=None, **settings):
+            connection = keyed(proxy, key, **settings) if key else proxy.connect(**settings)
+            return stack.enter_context(contextlib.closing(connection))
+
+        def write_in(connection, domain):
+            rows(connection, f"SET SESSION gtid_domain_id = {domain}")
+            write(connection, "demo.lost", domain)
+
+        write_in(client(**admin), 1)  # the domain is born
+        wait_until(lambda: all("1-1-" in row["position"] for row in proxy.console("SHOW POSITIONS")), "it is known")
+        with held(lab, *lab.followers):
+            first, second, third = client("peggy", **admin), client("peggy"), client("peggy")
+            rows(first, "SET SESSION gtid_domain_id = 1")
+            write(first, "demo.lost", 2)
+            write(second, "demo.lost", 3)
+            assert count(third, "demo.lost") == 3
+            token = value(third, "SELECT @@causeway_token")
+            assert sorted(gtid[:4] for gtid in token.split(",")) == ["0-1-", "1-1-"]
+            newcomer, stranger = client(), client()
+            rows(newcomer, f"SET @@causeway_token = '{token}'")
+            assert count(newcomer, "demo.lost") == 3
+            assert (count(stranger, "demo.lost"), count(stranger, "demo.lost", STRONG)) == (1, 3)
+            many = client(**admin)
+            for domain in range(10, 30):
+                write_in(many, domain)
+            assert count(many, "demo.lost") == 23, "more domains than a session can hold: it stays on the leader"
+            assert count(client(), "demo.lost", STRONG) == 23
+            assert count(stranger, "demo.lost", EVENTUAL) == 1
+        wait_until(lambda: count(stranger, "demo.lost") == 23, "others go on")

@@ -709,6 +709,55 @@ END_TEST
 
 #define COUNT(table) ((int)(sizeof(table) / sizeof(table[0])))
 
+/* --- one connection under several names --- */
+
+START_TEST(own_writes_count_under_every_name)
+{
+    struct requirement own;
+    struct requirement key;
+    struct gtid gtid = {.domain = 0, .server = 1, .seq = 9};
+    struct proof proof = {.epoch = 1};
+    requirement_init(&own);
+    requirement_init(&key);
+    own.epoch = key.epoch = 1;
+    ck_assert_int_eq(requirement_wrote_elsewhere(&own, &gtid), 0);
+    ck_assert_uint_eq(gtid_vector_seq(&own.vector, 0), 9);
+    ck_assert(!requirement_leader_shows(&own, &proof)); /* nor does its old bound cover the write */
+    ck_assert_int_eq(requirement_include(&key, &own), 0);
+    ck_assert_uint_eq(gtid_vector_seq(requirement_for(&key, &proof, 1, 2), 0), 9);
+    ck_assert_uint_eq(gtid_vector_seq(&key.bound, 0), 9);
+    ck_assert(key.used);
+    ck_assert_uint_eq(key.epoch, 1);
+}
+END_TEST
+
+START_TEST(what_was_written_in_another_epoch_is_checked_first)
+{
+    struct requirement own;
+    struct requirement key;
+    struct gtid gtid = {.domain = 0, .server = 1, .seq = 9};
+    requirement_init(&own);
+    requirement_init(&key);
+    own.epoch = 1;
+    key.epoch = 2;
+    ck_assert_int_eq(requirement_wrote_elsewhere(&own, &gtid), 0);
+    ck_assert_int_eq(requirement_include(&key, &own), 0);
+    ck_assert(requirement_enter_epoch(&key, 2));
+}
+END_TEST
+
+START_TEST(a_suspect_requirement_begins_with_a_move)
+{
+    struct requirement requirement;
+    struct proof proof = {0};
+    requirement_init(&requirement);
+    requirement_suspect(&requirement);
+    ck_assert_ptr_null(requirement_for(&requirement, &proof, 1, 2));
+    ck_assert(!requirement_leader_shows(&requirement, &proof));
+    ck_assert(!requirement.used);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("requirement");
@@ -733,6 +782,9 @@ int main(void)
     tcase_add_loop_test(tcase, what_the_leader_does_not_have_is_lost, 0, COUNT(histories));
     tcase_add_test(tcase, a_check_before_any_read_makes_no_move);
     tcase_add_test(tcase, a_new_history_begins_with_a_new_bound);
+    tcase_add_test(tcase, own_writes_count_under_every_name);
+    tcase_add_test(tcase, what_was_written_in_another_epoch_is_checked_first);
+    tcase_add_test(tcase, a_suspect_requirement_begins_with_a_move);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);

@@ -111,6 +111,47 @@ START_TEST(the_parts_end_as_the_client_negotiated)
 }
 END_TEST
 
+/* As a server sent them for SELECT @variable, in text and when prepared. */
+static const struct {
+    const char *name;
+    bool binary;
+    struct span value;
+    const char *expected;
+    size_t len;
+} value_rows[] = {
+    {"text", false, {(const uint8_t *)"alice", 5}, "\005alice", 6},
+    {"text, empty", false, {(const uint8_t *)"", 0}, "\000", 1},
+    {"text, NULL", false, {NULL, 0}, "\373", 1},
+    {"binary", true, {(const uint8_t *)"alice", 5}, "\000\000\005alice", 8},
+    {"binary, empty", true, {(const uint8_t *)"", 0}, "\000\000\000", 3},
+    {"binary, NULL", true, {NULL, 0}, "\000\004", 2},
+};
+
+START_TEST(a_row_has_one_value_or_null)
+{
+    struct buf buf = {0};
+    ck_assert_uint_eq(row_build(&buf, 4, value_rows[_i].value, value_rows[_i].binary), 5);
+    struct span payload = only_packet(&buf, 4);
+    ck_assert_msg(payload.len == value_rows[_i].len, "%s: %zu bytes", value_rows[_i].name,
+                  payload.len);
+    ck_assert_mem_eq(payload.data, value_rows[_i].expected, payload.len);
+    buf_free(&buf);
+}
+END_TEST
+
+START_TEST(a_long_value_has_a_long_length)
+{
+    uint8_t value[255];
+    struct buf buf = {0};
+    memset(value, 'v', sizeof(value));
+    row_build(&buf, 0, span_of(value, sizeof(value)), true);
+    struct span payload = only_packet(&buf, 0);
+    ck_assert_uint_eq(payload.len, 2 + 3 + sizeof(value));
+    ck_assert_mem_eq(payload.data, "\000\000\374\377\000v", 6);
+    buf_free(&buf);
+}
+END_TEST
+
 #define COUNT(table) ((int)(sizeof(table) / sizeof(table[0])))
 
 int main(void)
@@ -123,6 +164,8 @@ int main(void)
     tcase_add_test(tcase, a_long_name_has_a_long_length);
     tcase_add_test(tcase, sequence_numbers_wrap);
     tcase_add_loop_test(tcase, the_parts_end_as_the_client_negotiated, 0, COUNT(ends));
+    tcase_add_loop_test(tcase, a_row_has_one_value_or_null, 0, COUNT(value_rows));
+    tcase_add_test(tcase, a_long_value_has_a_long_length);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
