@@ -13,23 +13,35 @@ void rows_text_column(struct buf *out, const struct table_map *table, uint32_t a
         literal_name_shown(out, name);
 }
 
-static int image_line(struct buf *out, char sign, const struct table_map *table,
-                      const struct row_image *image)
+/* The columns that the image has, as name=value, each between two texts. */
+static int image_cells(struct buf *out, const char *before, const char *after,
+                       const struct table_map *table, const struct row_image *image)
 {
-    if (!image->is_present)
-        return 0;
-    buf_printf(out, "    %c", sign);
     for (uint32_t i = 0; i < table->column_count; i++) {
         if (image->values[i].kind == VALUE_ABSENT)
             continue;
-        buf_append_u8(out, ' ');
+        buf_append_text(out, before);
         rows_text_column(out, table, i);
         buf_append_u8(out, '=');
         if (literal_cell(out, table, i, &image->values[i]) != 0)
             return BINLOG_DAMAGED;
+        buf_append_text(out, after);
     }
-    buf_append_u8(out, '\n');
     return 0;
+}
+
+static int image_line(struct buf *out, char sign, const struct table_map *table,
+                      const struct row_image *image)
+{
+    int result;
+
+    if (!image->is_present)
+        return 0;
+    buf_printf(out, "    %c", sign);
+    result = image_cells(out, " ", "", table, image);
+    if (result == 0)
+        buf_append_u8(out, '\n');
+    return result;
 }
 
 int rows_text_line(struct buf *out, const struct table_map *table, const struct row *row)
@@ -45,17 +57,7 @@ static int image_comment(struct buf *out, const char *clause, const struct table
     if (!image->is_present)
         return 0;
     buf_printf(out, "### %s\n", clause);
-    for (uint32_t i = 0; i < table->column_count; i++) {
-        if (image->values[i].kind == VALUE_ABSENT)
-            continue;
-        buf_append_text(out, "###   ");
-        rows_text_column(out, table, i);
-        buf_append_u8(out, '=');
-        if (literal_cell(out, table, i, &image->values[i]) != 0)
-            return BINLOG_DAMAGED;
-        buf_append_u8(out, '\n');
-    }
-    return 0;
+    return image_cells(out, "###   ", "\n", table, image);
 }
 
 int rows_text_comment(struct buf *out, const struct table_map *table, const struct row *row,

@@ -298,7 +298,9 @@ def test_a_token_makes_another_causeway_wait(proxy, causeway, cluster, table):
             assert count(without, table) == 0
             reader = threading.Thread(target=lambda: answers.append(count(there, table)))
             reader.start()
-            time.sleep(0.2)  # it may wait, or go to the leader where the known lag is too long
+            # it waits, or goes to the leader where the known lag is too long
+            wait_until(lambda: answers or any(row["state"] == "WAIT_POSITION" for row in other.console("SHOW SESSIONS")),
+                       "the read waits, or was answered")
             assert answers in ([], [1])
         reader.join(30)
         assert answers == [1]
