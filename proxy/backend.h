@@ -88,7 +88,7 @@ void backend_adopt(struct backend *backend, const struct backend_events *events,
 /* The set-up as one COM_QUERY packet, for a connection with needs_setup. */
 void backend_setup_packet(const struct backend *backend, struct buf *out);
 
-/* For the file that implements the login (backend_auth.c) and this one. */
+/* For the files that implement the login (backend_auth.c, backend_setup.c) and this one. */
 void backend_fail(struct backend *backend, uint16_t code, const char *sqlstate, const char *format,
                   ...) __attribute__((format(printf, 4, 5)));
 void backend_login_readable(struct backend *backend);

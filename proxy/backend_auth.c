@@ -1,6 +1,7 @@
-/* The login and set-up of a server connection: see backend.h for the states. Source: protocol page
- * "connection"; COM_CHANGE_USER answers with an AuthSwitch (measured on MariaDB 10.11). */
-#include "proxy/backend.h"
+/* The login of a server connection: see backend.h for the states, backend_setup.c for what follows.
+ * Source: protocol page "connection"; COM_CHANGE_USER answers with an AuthSwitch (measured on
+ * MariaDB 10.11). */
+#include "proxy/backend_login.h"
 
 #include "proxy/base/log.h"
 #include "proxy/base/memory.h"
@@ -19,137 +20,7 @@
     (CLIENT_PROTOCOL_41 | CLIENT_SECURE_CONNECTION | CLIENT_PLUGIN_AUTH | CLIENT_SESSION_TRACK |   \
      CLIENT_DEPRECATE_EOF | CLIENT_MULTI_RESULTS | CLIENT_PS_MULTI_RESULTS | CLIENT_TRANSACTIONS)
 
-enum {
-    SERVER_PACKET_MAX = 0x40000000,
-    SETUP_OK_PACKETS = 1,
-    LOOK_PACKETS = 5, /* count, two definitions, row, terminator */
-};
-
-static void broken(struct backend *backend, const char *where)
-{
-    backend_fail(backend, 2027, "HY000", "the server sent a malformed packet (%s)", where);
-}
-
-static void write_out(struct backend *backend, struct buf *out)
-{
-    int error = stream_write_span(&backend->stream, buf_span(out));
-    memory_wipe(out->data, out->len);
-    buf_free(out);
-    if (error)
-        backend_fail(backend, 2013, "08S01", "the connection broke during login: %s",
-                     strerror(-error));
-}
-
-/* --- set-up --- */
-
-void backend_setup_packet(const struct backend *backend, struct buf *out)
-{
-    size_t begin = packet_begin(out);
-    buf_append_u8(out, COM_QUERY);
-    buf_append_text(out, "SET @@session.session_track_system_variables='*', "
-                         "@@session.session_track_schema=1, "
-                         "@@session.session_track_state_change=1");
-    if (backend->guarded)
-        buf_append_text(out, ", @@session.tx_read_only=1");
-    packet_end(out, begin, 0);
-}
-
-/* The set-up asks who and where it is. */
-static bool looks(const struct backend *backend)
-{
-    return backend->checks_account || backend->confirmed;
-}
-
-static void start_setup(struct backend *backend)
-{
-    struct buf out = {0};
-    backend_setup_packet(backend, &out);
-    backend->setup_replies_due = SETUP_OK_PACKETS;
-    if (backend->guarded) {
-        free(backend->confirmed);
-        backend->confirmed = memory_zalloc(sizeof(*backend->confirmed));
-        positions_read(backend->worker->shared->positions, backend->slot, backend->confirmed);
-    }
-    if (looks(backend)) {
-        size_t begin = packet_begin(&out);
-        buf_append_u8(&out, COM_QUERY);
-        buf_append_text(&out, "SELECT CURRENT_USER(), @@global.gtid_slave_pos");
-        packet_end(&out, begin, 0);
-        backend->setup_replies_due += LOOK_PACKETS;
-    }
-    backend->needs_setup = false;
-    backend->vars_version = 0;
-    backend->state = BACKEND_SETUP;
-    write_out(backend, &out);
-}
-
-static void finish_setup(struct backend *backend)
-{
-    backend->state = BACKEND_READY;
-    backend->checks_account = false;
-    free(backend->confirmed);
-    backend->confirmed = NULL;
-    ev_timer_stop(backend->worker->loop, &backend->timer);
-    backend->events->ready(backend);
-}
-
-/* The account as the server matched it. */
-static void check_account(struct backend *backend, struct span seen)
-{
-    struct buf matched = {0};
-    buf_printf(&matched, "%s@%s", backend->identity->account_user, backend->identity->account_host);
-    if (!span_equal(seen, buf_span(&matched)))
-        backend_fail(backend, 1045, "28000",
-                     "Access denied: the server sees this login as account '%.*s', but the client "
-                     "matched '%s'; accounts must match Causeway's address as they match the "
-                     "client's",
-                     (int)(seen.len < 96 ? seen.len : 96), (const char *)seen.data,
-                     (const char *)matched.data);
-    buf_free(&matched);
-}
-
-/* What was confirmed before this was asked can't be missing, unless the server lost it. */
-static void check_position(struct backend *backend, struct span text)
-{
-    struct gtid_vector position;
-    if (gtid_vector_parse(text, &position))
-        broken(backend, "@@gtid_slave_pos");
-    else if (!gtid_vector_covers(&position, backend->confirmed))
-        backend_fail(backend, 2013, "08S01",
-                     "the server's position went back: it started anew with less than was "
-                     "confirmed");
-}
-
-static void check_look(struct backend *backend, struct span payload)
-{
-    struct reader reader = reader_of(payload);
-    struct span account = read_lenenc_span(&reader);
-    struct span position = read_lenenc_span(&reader);
-    if (reader.bad)
-        broken(backend, "row of the set-up");
-    else if (backend->checks_account)
-        check_account(backend, account);
-    if (backend->state == BACKEND_SETUP && backend->confirmed)
-        check_position(backend, position);
-}
-
-static void take_setup_packet(struct backend *backend, struct span payload)
-{
-    struct err_reply err;
-    if (payload.len > 0 && payload.data[0] == 0xff) {
-        if (err_parse(payload, &err))
-            broken(backend, "error of the set-up");
-        else
-            backend_fail(backend, err.code, err.sqlstate, "%.*s", (int)err.message.len,
-                         (const char *)err.message.data);
-        return;
-    }
-    backend->setup_replies_due--;
-    if (looks(backend) && backend->setup_replies_due == 1)
-        check_look(backend, payload);
-}
-
-/* --- login --- */
+enum { SERVER_PACKET_MAX = 0x40000000 };
 
 static void take_greeting(struct backend *backend, struct span payload)
 {
@@ -162,7 +33,7 @@ static void take_greeting(struct backend *backend, struct span payload)
         return;
     }
     if (error) {
-        broken(backend, "greeting");
+        backend_broken(backend, "greeting");
         return;
     }
     if (!(greeting.capabilities & CLIENT_SESSION_TRACK) ||
@@ -191,14 +62,14 @@ static void take_greeting(struct backend *backend, struct span payload)
     login_build(&out, 1, &login);
     backend->thread_id = greeting.connection_id;
     backend->state = BACKEND_LOGIN;
-    write_out(backend, &out);
+    backend_write_out(backend, &out);
 }
 
 static void take_auth_switch(struct backend *backend, struct span payload, uint8_t seq)
 {
     struct auth_switch request;
     if (auth_switch_parse(payload, &request)) {
-        broken(backend, "authentication switch");
+        backend_broken(backend, "authentication switch");
         return;
     }
     if (!span_equal(request.plugin, span_text(NATIVE_PLUGIN)) || request.data.len < SALT_BYTES) {
@@ -216,7 +87,7 @@ static void take_auth_switch(struct backend *backend, struct span payload, uint8
     if (backend->identity->has_password)
         buf_append(&out, proof, sizeof(proof));
     packet_end(&out, begin, (uint8_t)(seq + 1));
-    write_out(backend, &out);
+    backend_write_out(backend, &out);
 }
 
 static void take_login_reply(struct backend *backend, struct span payload, uint8_t seq)
@@ -231,9 +102,9 @@ static void take_login_reply(struct backend *backend, struct span payload, uint8
                      (const char *)err.message.data);
     } else if (first == 0x00 && !ok_parse(payload, &ok)) {
         backend->status = ok.status;
-        start_setup(backend);
+        backend_setup_start(backend);
     } else {
-        broken(backend, "login reply");
+        backend_broken(backend, "login reply");
     }
 }
 
@@ -249,17 +120,17 @@ void backend_login_readable(struct backend *backend)
         else if (state == BACKEND_LOGIN)
             take_login_reply(backend, payload, seq);
         else if (state == BACKEND_SETUP)
-            take_setup_packet(backend, payload);
+            backend_setup_take(backend, payload);
         if (backend->state == BACKEND_FAILED || backend->state == BACKEND_CLOSED)
             return;
         stream_consume(&backend->stream, PACKET_HEADER_BYTES + payload.len);
         if (state == BACKEND_SETUP && backend->setup_replies_due == 0) {
-            finish_setup(backend);
+            backend_setup_finish(backend);
             return;
         }
     }
     if (found < 0)
-        broken(backend, "length");
+        backend_broken(backend, "length");
 }
 
 /* --- reset --- */
@@ -279,5 +150,5 @@ void backend_reset(struct backend *backend)
     ev_timer_stop(backend->worker->loop, &backend->timer);
     ev_timer_set(&backend->timer, backend->worker->config->connect_timeout_ms / 1000., 0.);
     ev_timer_start(backend->worker->loop, &backend->timer);
-    write_out(backend, &out);
+    backend_write_out(backend, &out);
 }

@@ -1,0 +1,20 @@
+/* The login of a server connection, between the files that carry it out: backend_auth.c proves who
+ * it is, backend_setup.c prepares the connection that then stands. */
+#ifndef CAUSEWAY_PROXY_BACKEND_LOGIN_H
+#define CAUSEWAY_PROXY_BACKEND_LOGIN_H
+
+#include "proxy/backend.h"
+
+/* Logged in: sends the set-up. */
+void backend_setup_start(struct backend *backend);
+/* Takes one packet of its answers; setup_replies_due says how many are still to come. */
+void backend_setup_take(struct backend *backend, struct span payload);
+/* All were taken: the connection is its owner's. */
+void backend_setup_finish(struct backend *backend);
+
+/* Fails the connection for bytes that are no packet of the protocol; `where` names them. */
+void backend_broken(struct backend *backend, const char *where);
+/* Sends `out`, wipes it (there may be a proof in it) and frees it. */
+void backend_write_out(struct backend *backend, struct buf *out);
+
+#endif
