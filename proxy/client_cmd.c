@@ -6,6 +6,7 @@
 #include "proxy/proto/capability.h"
 #include "proxy/proto/command.h"
 #include "proxy/proto/reply.h"
+#include "proxy/replica.h"
 #include "proxy/session.h"
 #include "proxy/worker.h"
 
@@ -178,6 +179,8 @@ static enum step take_query(struct session *session)
         command->forced = -1;
         return to_leader(session);
     }
+    if (replica_says(argument(session)))
+        command->of_replica = command->to_leader = true;
     if (!judge(session, argument(session), &class))
         return session->state == SESSION_CLOSED ? STEP_WAIT : STEP_MORE;
     if (command->flags & CLASS_OWN_WORD && own_take(session, argument(session)))
@@ -367,10 +370,23 @@ static enum step take_process_kill(struct session *session)
     return to_leader(session);
 }
 
-static enum step take_refused(struct session *session)
+/* A replica asks for the connection that it has to the leader. */
+static enum step take_ping(struct session *session)
 {
-    return session_refuse(session, 1047, "08S01", "Causeway does not pass on %s",
-                          command_name(session->command.code));
+    return session->sticky & STICKY_REPLICA ? to_leader(session) : session_accept(session);
+}
+
+/* COM_REGISTER_SLAVE, COM_BINLOG_DUMP: what was said for it before is on the same connection. */
+static enum step take_replica(struct session *session)
+{
+    session->sticky |= STICKY_REPLICA;
+    session->command.of_replica = true;
+    return to_leader(session);
+}
+
+static enum step take_unknown(struct session *session)
+{
+    return session_refuse(session, 1047, "08S01", "Unknown command");
 }
 
 static enum step decode(struct session *session)
@@ -385,10 +401,13 @@ static enum step decode(struct session *session)
     case COM_STMT_RESET: return take_stmt_reset(session);
     case COM_STMT_FETCH: return take_fetch(session);
     case COM_QUIT: return take_quit(session);
-    case COM_PING: return session_accept(session);
+    case COM_PING: return take_ping(session);
     case COM_CHANGE_USER: return client_auth_change_user(session, held_payload(session));
     case COM_RESET_CONNECTION: return take_reset_connection(session);
     case COM_PROCESS_KILL: return take_process_kill(session);
+    case COM_REGISTER_SLAVE:
+    case COM_BINLOG_DUMP:
+    case COM_BINLOG_DUMP_GTID: return take_replica(session);
     case COM_INIT_DB:
     case COM_FIELD_LIST:
     case COM_CREATE_DB:
@@ -399,7 +418,7 @@ static enum step decode(struct session *session)
     case COM_PROCESS_INFO:
     case COM_DEBUG:
     case COM_SET_OPTION: return to_leader(session);
-    default: return take_refused(session);
+    default: return take_unknown(session);
     }
 }
 
@@ -488,7 +507,7 @@ enum step step_command(struct session *session)
     if (!assemble(session))
         return STEP_WAIT;
     if (!command_known(command->code))
-        return session_refuse(session, 1047, "08S01", "Unknown command");
+        return take_unknown(session);
     command->shape = shapes[command->code];
     session->statements_run++;
     if (session->trx_lost && command->code != COM_QUIT && command->code != COM_STMT_CLOSE &&

@@ -2,6 +2,7 @@
  * through when it is too long to hold; and the client's file of a LOAD DATA LOCAL. */
 #include "proxy/base/log.h"
 #include "proxy/proto/command.h"
+#include "proxy/replica.h"
 #include "proxy/session.h"
 #include "proxy/worker.h"
 
@@ -82,10 +83,13 @@ enum step step_send(struct session *session)
         session_enter(session, SESSION_PRELUDE);
         return broken(backend, error);
     }
+    bool keeps = !command->streamed && !replica_streams(session);
+    if (!keeps) { /* what follows it from the client passes through */
+        stream_consume(&session->client, command->len);
+        command->len = 0;
+    }
     if (!command->streamed)
         return sent(session);
-    stream_consume(&session->client, command->len);
-    command->len = 0;
     session_enter(session, SESSION_SEND_REST);
     return STEP_MORE;
 }

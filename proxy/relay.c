@@ -9,6 +9,7 @@
 #include "proxy/base/log.h"
 #include "proxy/proto/capability.h"
 #include "proxy/proto/command.h"
+#include "proxy/replica.h"
 #include "proxy/worker.h"
 
 #include <assert.h>
@@ -274,6 +275,8 @@ static enum outcome take_event(struct relay *relay, const struct result_event *e
 static enum step finish(struct session *session)
 {
     relay_note_end(session);
+    if (session->command.code == COM_REGISTER_SLAVE && session->command.failed)
+        session->sticky &= ~(unsigned)STICKY_REPLICA;
     session->worker->busy[session->running->slot]--;
     return session_finish_command(session);
 }
@@ -341,6 +344,8 @@ enum step step_relay(struct session *session)
                     !(session->capabilities & CLIENT_DEPRECATE_EOF));
         command->relaying = true;
     }
+    if (replica_streams(session) && !replica_pass(session))
+        return STEP_WAIT;
     if (stream_blocked(&session->client)) {
         if (!backend->stream.paused)
             stream_pause(&backend->stream);

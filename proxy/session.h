@@ -52,6 +52,7 @@ enum sticky {
     STICKY_LOCKED = 2,    /* LOCK TABLES, until UNLOCK TABLES */
     STICKY_ROLE = 4,      /* SET ROLE */
     STICKY_UNKNOWN = 8,   /* a procedure or the like changed state that was not named */
+    STICKY_REPLICA = 16,  /* registered as a replica, or following the log */
 };
 
 /* The command under way. */
@@ -70,6 +71,7 @@ struct command {
     bool bound_failed; /* the leader did not tell its position in causal_timeout … */
     bool shown_failed; /* … or did not get to show what was seen in leader_wait */
     bool move;
+    bool of_replica;    /* said by a replica: without a leader its connection closes */
     uint8_t own;        /* enum own_what: Causeway answers it itself */
     bool relaying;      /* the parser is open for its reply */
     bool failed;        /* the reply was, or ended in, an ERR */

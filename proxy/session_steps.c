@@ -103,6 +103,10 @@ void session_on_timer(struct session *session)
         break;
     case SESSION_WAIT_LEADER:
         list_remove(&session->wait_node);
+        if (command->of_replica) { /* it takes an error for the last word, but connects again */
+            session_close(session, "a replica, and there is no leader");
+            break;
+        }
         session_refuse(session, 1290, "HY000",
                        "Causeway has no leader for this statement (waited leader_wait = %u ms): "
                        "the cluster is read-only for now",

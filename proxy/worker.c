@@ -4,6 +4,7 @@
 #include "proxy/base/clock.h"
 #include "proxy/base/log.h"
 #include "proxy/base/memory.h"
+#include "proxy/replica.h"
 #include "proxy/session.h"
 
 #include <signal.h>
@@ -88,7 +89,9 @@ static void start_drain(struct worker *worker)
      * others when they get there. */
     list_for_each_safe (node, &worker->sessions) {
         struct session *session = list_object(node, struct session, node);
-        if (session->state <= SESSION_COMMAND && !session->trx && !stream_blocked(&session->client))
+        if ((session->state <= SESSION_COMMAND && !session->trx &&
+             !stream_blocked(&session->client)) ||
+            replica_streams(session))
             session_close(session, "Causeway is shutting down");
     }
     ev_timer_stop(worker->loop, &worker->drain_end);

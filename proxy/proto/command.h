@@ -25,7 +25,7 @@
     X(TIME, 0x0f, SIMPLE)                                                                          \
     X(DELAYED_INSERT, 0x10, SIMPLE)                                                                \
     X(CHANGE_USER, 0x11, SIMPLE)                                                                   \
-    X(BINLOG_DUMP, 0x12, SIMPLE)                                                                   \
+    X(BINLOG_DUMP, 0x12, FETCH)                                                                    \
     X(TABLE_DUMP, 0x13, SIMPLE)                                                                    \
     X(CONNECT_OUT, 0x14, SIMPLE)                                                                   \
     X(REGISTER_SLAVE, 0x15, SIMPLE)                                                                \
@@ -37,6 +37,7 @@
     X(SET_OPTION, 0x1b, SIMPLE)                                                                    \
     X(STMT_FETCH, 0x1c, FETCH)                                                                     \
     X(DAEMON, 0x1d, SIMPLE)                                                                        \
+    X(BINLOG_DUMP_GTID, 0x1e, FETCH)                                                               \
     X(RESET_CONNECTION, 0x1f, SIMPLE)                                                              \
     X(STMT_BULK_EXECUTE, 0xfa, ROWS)
 

@@ -24,7 +24,7 @@ enum result_shape {
     RESULT_SHAPE_ROWS,    /* any number of OKs and result sets, or ERR, or LOCAL INFILE */
     RESULT_SHAPE_FIELDS,  /* definitions up to an EOF (COM_FIELD_LIST), or ERR */
     RESULT_SHAPE_PREPARE, /* the answer to COM_STMT_PREPARE */
-    RESULT_SHAPE_FETCH,   /* rows up to an EOF (COM_STMT_FETCH), or ERR */
+    RESULT_SHAPE_FETCH,   /* rows up to an EOF (COM_STMT_FETCH; COM_BINLOG_DUMP: events), or ERR */
 };
 
 enum result_event_kind {
