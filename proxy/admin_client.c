@@ -4,7 +4,7 @@
 #include "proxy/base/clock.h"
 #include "proxy/base/log.h"
 #include "proxy/base/memory.h"
-#include "proxy/proto/auth_native.h"
+#include "proxy/proto/auth_plugin.h"
 #include "proxy/proto/capability.h"
 #include "proxy/proto/command.h"
 #include "proxy/proto/reply.h"
@@ -313,7 +313,7 @@ void admin_client_open(struct admin *admin, int fd, const struct sockaddr *peer)
     client->id = ++admin->last_id;
     client->state = ADMIN_CLIENT_LOGIN;
     address_host_text(peer, client->peer, sizeof(client->peer));
-    native_salt(client->salt);
+    auth_nonce(client->salt, SALT_BYTES);
     list_append(&admin->clients, &client->node);
     admin->client_count++;
     stream_open(&client->stream, admin->loop, &admin->pool, fd, on_stream, client);

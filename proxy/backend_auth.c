@@ -43,8 +43,8 @@ static void take_greeting(struct backend *backend, struct span payload)
         return;
     }
     struct identity *identity = backend->identity;
-    uint8_t proof[NATIVE_HASH_BYTES];
-    native_prove(identity->stage1, greeting.salt, proof);
+    struct buf proof = {0};
+    (void)auth_native_plugin.prove(&identity->secret, greeting.salt, &proof);
     /* A server that leaves CLIENT_LONG_PASSWORD out is a MariaDB: extended capabilities count. */
     uint64_t offered = greeting.capabilities;
     if (offered & CLIENT_LONG_PASSWORD)
@@ -55,11 +55,12 @@ static void take_greeting(struct backend *backend, struct span payload)
         .max_packet = SERVER_PACKET_MAX,
         .collation = identity->collation,
         .user = span_text(identity->user),
-        .auth = span_of(proof, identity->has_password ? sizeof(proof) : 0),
+        .auth = buf_span(&proof),
         .plugin = span_text(NATIVE_PLUGIN),
     };
     struct buf out = {0};
     login_build(&out, 1, &login);
+    buf_free(&proof);
     backend->thread_id = greeting.connection_id;
     backend->state = BACKEND_LOGIN;
     backend_write_out(backend, &out);
@@ -72,21 +73,23 @@ static void take_auth_switch(struct backend *backend, struct span payload, uint8
         backend_broken(backend, "authentication switch");
         return;
     }
-    if (!span_equal(request.plugin, span_text(NATIVE_PLUGIN)) || request.data.len < SALT_BYTES) {
-        backend_fail(backend, 1045, "28000",
-                     "the server asks for authentication plugin '%.*s'; Causeway can log in "
-                     "with " NATIVE_PLUGIN " only",
-                     (int)(request.plugin.len < 64 ? request.plugin.len : 64),
-                     (const char *)request.plugin.data);
+    const struct auth_plugin *plugin = auth_plugin_of_client(request.plugin);
+    struct buf proof = {0};
+    if (plugin && request.data.len < plugin->nonce_bytes) {
+        backend_broken(backend, "authentication switch");
         return;
     }
-    uint8_t proof[NATIVE_HASH_BYTES];
-    native_prove(backend->identity->stage1, request.data.data, proof);
+    /* Without a proof for this plugin the server is told nothing: it goes on with the account's
+     * next alternative, or refuses in words of its own. */
+    if (!plugin || plugin->prove(&backend->identity->secret, request.data.data, &proof))
+        log_debug("server connection %u: no proof for plugin '%.*s'", backend->thread_id,
+                  (int)(request.plugin.len < 64 ? request.plugin.len : 64),
+                  (const char *)request.plugin.data);
     struct buf out = {0};
     size_t begin = packet_begin(&out);
-    if (backend->identity->has_password)
-        buf_append(&out, proof, sizeof(proof));
+    buf_append_span(&out, buf_span(&proof));
     packet_end(&out, begin, (uint8_t)(seq + 1));
+    buf_free(&proof);
     backend_write_out(backend, &out);
 }
 

@@ -272,8 +272,7 @@ void bound_forget(struct bound_waiter *waiter)
 static struct identity *service_identity(const struct config *config)
 {
     struct identity *identity = identity_new(span_text(config->cluster_user), NULL, NULL);
-    identity->has_password = config->cluster_password[0] != '\0';
-    native_stage1(span_text(config->cluster_password), identity->stage1);
+    auth_secret_set_password(&identity->secret, span_text(config->cluster_password));
     identity->capabilities = CLIENT_LONG_PASSWORD;
     identity->collation = DEFAULT_COLLATION;
     return identity;

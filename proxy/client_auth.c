@@ -9,11 +9,16 @@
 #include "proxy/proto/reply.h"
 #include "proxy/worker.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { DEFAULT_COLLATION = 45, LOGIN_PACKET_MAX = 64 << 10 };
+enum {
+    DEFAULT_COLLATION = 45,
+    LOGIN_PACKET_MAX = 64 << 10,
+    CHANGES_REFUSED_MAX = 3, /* then a server hears no COM_CHANGE_USER any more (measured) */
+};
 
 /* What Causeway speaks with clients: all of MariaDB 10.11 but for TLS, compression and the caching
  * of result metadata. Not bit 0: a MariaDB server leaves it out to say that bits 32 and up count.
@@ -34,7 +39,7 @@ void client_auth_forget(struct session *session)
     struct login_state *login = session->login;
     if (!login)
         return;
-    memory_wipe(login->proof, sizeof(login->proof));
+    memory_wipe(login->answers, sizeof(login->answers));
     free(login->user);
     free(login->schema);
     free(login->key);
@@ -62,7 +67,7 @@ void client_auth_begin(struct session *session)
         .status = SERVER_STATUS_AUTOCOMMIT,
         .plugin = span_text(NATIVE_PLUGIN),
     };
-    native_salt(session->salt);
+    auth_nonce(session->salt, SALT_BYTES);
     memcpy(greeting.salt, session->salt, SALT_BYTES);
     session->status = SERVER_STATUS_AUTOCOMMIT;
     session->command.code = COM_CONNECT;
@@ -123,29 +128,26 @@ static void take_login(struct session *session, const struct login *login, uint8
     session->login = state;
 }
 
-/* The proof is usable as it is, or the client is asked again with the native plugin and a new salt.
- */
-static enum step take_proof(struct session *session, struct span proof, struct span plugin)
+const struct login_answer *client_login_answer(const struct login_state *login,
+                                               const struct auth_plugin *plugin)
+{
+    for (size_t i = 0; i < login->answer_count; i++)
+        if (login->answers[i].plugin == plugin)
+            return &login->answers[i];
+    return NULL;
+}
+
+enum step client_login_ask(struct session *session, const struct auth_plugin *plugin)
 {
     struct login_state *login = session->login;
-    bool native = plugin.len == 0 || span_equal(plugin, span_text(NATIVE_PLUGIN));
-    if (native && (proof.len == 0 || proof.len == NATIVE_HASH_BYTES)) {
-        if (proof.len)
-            memcpy(login->proof, proof.data, proof.len);
-        login->proof_len = proof.len;
-        session_enter(session, SESSION_LOGIN_VERIFY);
-        return STEP_MORE;
-    }
-    if (login->switched) {
-        session_protocol_error(session, "answer to the authentication switch has a wrong length");
-        return STEP_WAIT;
-    }
-    login->switched = true;
-    native_salt(session->salt);
-    uint8_t data[SALT_BYTES + 1] = {0};
-    memcpy(data, session->salt, SALT_BYTES);
-    struct auth_switch request = {.plugin = span_text(NATIVE_PLUGIN),
-                                  .data = span_of(data, sizeof(data))};
+    if (!(session->capabilities & CLIENT_PLUGIN_AUTH) && plugin != &auth_native_plugin)
+        return session_refuse(session, 1251, "08004",
+                              "Client does not support authentication protocol requested by "
+                              "server; consider upgrading MariaDB client");
+    login->asked = plugin;
+    auth_nonce(login->nonce, plugin->nonce_bytes);
+    struct auth_switch request = {.plugin = span_text(plugin->client),
+                                  .data = span_of(login->nonce, plugin->nonce_bytes)};
     struct buf out = {0};
     auth_switch_build(&out, login->seq++, &request);
     login->seq++;
@@ -154,6 +156,26 @@ static enum step take_proof(struct session *session, struct span proof, struct s
     session_send(session, buf_span(&out));
     buf_free(&out);
     return STEP_WAIT;
+}
+
+/* Keeps a proof for when it is known what it must prove. One of a wrong length is as good as none
+ * to ed25519, as it is to a server; native says so (measured). */
+static enum step take_proof(struct session *session, struct span proof,
+                            const struct auth_plugin *plugin, const uint8_t *nonce)
+{
+    struct login_state *login = session->login;
+    bool fits = proof.len == 0 || proof.len == plugin->proof_bytes;
+    if (!fits && plugin == &auth_native_plugin)
+        return session_refuse(session, 1043, "08S01", "Bad handshake");
+    assert(login->answer_count < LOGIN_ANSWERS_MAX && !client_login_answer(login, plugin));
+    struct login_answer *answer = &login->answers[login->answer_count++];
+    answer->plugin = plugin;
+    answer->len = fits ? proof.len : 0;
+    memcpy(answer->nonce, nonce, plugin->nonce_bytes);
+    if (answer->len)
+        memcpy(answer->proof, proof.data, answer->len);
+    session_enter(session, SESSION_LOGIN_VERIFY);
+    return STEP_MORE;
 }
 
 enum step step_login_response(struct session *session)
@@ -173,7 +195,11 @@ enum step step_login_response(struct session *session)
     session->capabilities = login.capabilities & (OFFERED | CLIENT_LONG_PASSWORD);
     session->collation = login.collation;
     take_login(session, &login, 2, false);
-    enum step step = take_proof(session, login.auth, login.plugin);
+    session_enter(session, SESSION_LOGIN_VERIFY);
+    /* The greeting asked for native; a proof of another plugin is for a nonce it made up. */
+    enum step step = STEP_MORE;
+    if (login.plugin.len == 0 || span_equal(login.plugin, span_text(NATIVE_PLUGIN)))
+        step = take_proof(session, login.auth, &auth_native_plugin, session->salt);
     if (session->state != SESSION_CLOSED)
         stream_consume(&session->client, PACKET_HEADER_BYTES + payload.len);
     return step;
@@ -189,7 +215,7 @@ enum step step_login_switch(struct session *session)
     session->login->seq++;
     if (found <= 0)
         return STEP_WAIT;
-    enum step step = take_proof(session, payload, (struct span){0});
+    enum step step = take_proof(session, payload, session->login->asked, session->login->nonce);
     if (session->state != SESSION_CLOSED)
         stream_consume(&session->client, PACKET_HEADER_BYTES + payload.len);
     return step;
@@ -226,18 +252,18 @@ enum step client_auth_finish(struct session *session)
 enum step client_auth_change_user(struct session *session, struct span payload)
 {
     struct login login;
+    if (session->failed_changes >= CHANGES_REFUSED_MAX)
+        return session_refuse(session, 1047, "08S01", "Unknown command");
     if (change_user_parse(payload, session->capabilities, &login)) {
         session_protocol_error(session, "malformed COM_CHANGE_USER");
         return STEP_WAIT;
     }
     take_login(session, &login, 1, true);
     session->command.code = COM_CONNECT;
+    stream_consume(&session->client, session->command.len);
+    session->command.len = 0;
     /* A proof for the salt of the greeting is not taken a second time: the client is asked with a
      * new one, as MariaDB does (measured). */
-    enum step step = take_proof(session, login.auth, span_text("(ask again)"));
-    if (session->state != SESSION_CLOSED) {
-        stream_consume(&session->client, session->command.len);
-        session->command.len = 0;
-    }
-    return step;
+    session_enter(session, SESSION_LOGIN_VERIFY);
+    return STEP_MORE;
 }

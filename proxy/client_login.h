@@ -3,21 +3,39 @@
 #ifndef CAUSEWAY_PROXY_CLIENT_LOGIN_H
 #define CAUSEWAY_PROXY_CLIENT_LOGIN_H
 
+#include "proxy/proto/auth_plugin.h"
 #include "proxy/session.h"
+
+enum { LOGIN_ANSWERS_MAX = 4, LOGIN_PROOF_MAX_BYTES = 64 };
+
+/* What the client answered to a nonce. */
+struct login_answer {
+    const struct auth_plugin *plugin;
+    uint8_t nonce[AUTH_NONCE_MAX_BYTES];
+    uint8_t proof[LOGIN_PROOF_MAX_BYTES];
+    size_t len;
+};
 
 /* A login under way: of a new client, or a COM_CHANGE_USER. */
 struct login_state {
     char *user;
     char *schema; /* NULL: none asked for */
     char *key;    /* connection attribute causeway_key; NULL: none */
-    uint8_t proof[NATIVE_HASH_BYTES];
-    size_t proof_len;
+    size_t answer_count;
+    struct login_answer answers[LOGIN_ANSWERS_MAX];
+    const struct auth_plugin *asked; /* what the client was asked for last; NULL: nothing */
+    uint8_t nonce[AUTH_NONCE_MAX_BYTES];
     uint16_t collation;
     uint8_t seq; /* of Causeway's next packet */
     bool changes_user;
     bool replaces; /* … and the session it was is gone already */
-    bool switched; /* asked for the native plugin already */
     bool reread;   /* the accounts were read again for this login */
 };
+
+/* The answer to that plugin's question, or NULL: it was not asked yet. */
+const struct login_answer *client_login_answer(const struct login_state *login,
+                                               const struct auth_plugin *plugin);
+/* Asks the client for a proof of that plugin, with a new nonce. */
+enum step client_login_ask(struct session *session, const struct auth_plugin *plugin);
 
 #endif

@@ -1,5 +1,5 @@
 /* Who logs in, and whether the proof holds. The back half of a login is that of every command: a
- * server connection, which is logged in with what the proof revealed (proto/auth_native). Wrong or
+ * server connection, which is logged in with what the proof revealed (proto/auth_plugin). Wrong or
  * unknown: the accounts are read again once before the client is refused, so a changed or new
  * account works without a restart. */
 #include "proxy/base/log.h"
@@ -10,34 +10,72 @@
 #include "proxy/worker.h"
 #include "router/own_words.h"
 
-static enum step deny(struct session *session)
+#include <strings.h>
+
+enum password_used { PASSWORD_NO, PASSWORD_YES, PASSWORD_NOT_SAID };
+
+/* What a server says of the password after the account's ways were all tried (measured): each way
+ * may have the next word on it. */
+static enum password_used password_used(const struct login_state *login,
+                                        const struct account *account)
 {
-    struct login_state *login = session->login;
-    session->worker->counters.logins_failed++;
-    return session_refuse(session, 1045, "28000",
-                          "Access denied for user '%s'@'%s' (using password: %s)", login->user,
-                          accounts_host_text(session->worker->accounts, session->peer),
-                          login->proof_len ? "YES" : "NO");
+    enum password_used used = PASSWORD_NO;
+    for (size_t i = 0; i < account->way_count; i++) {
+        const struct account_way *way = &account->ways[i];
+        const struct login_answer *answer =
+            way->plugin ? client_login_answer(login, way->plugin) : NULL;
+        if (!way->plugin && strcasecmp(way->name, "unix_socket") == 0)
+            used = PASSWORD_NOT_SAID;
+        else if (answer && (answer->len > 0 || !way->plugin->counts_empty))
+            used = PASSWORD_YES;
+    }
+    return used;
 }
 
-static bool proof_holds(const struct session *session, const struct account *account,
-                        uint8_t stage1[NATIVE_HASH_BYTES])
+/* The account, for an unknown user one that it is treated like; NULL: there is none. */
+static const struct account *account_to_judge(const struct session *session,
+                                              const struct account *account)
 {
-    const struct login_state *login = session->login;
-    if (account->auth == ACCOUNT_NO_PASSWORD)
-        return login->proof_len == 0;
-    return account->auth == ACCOUNT_NATIVE && native_verify(span_of(login->proof, login->proof_len),
-                                                            session->salt, account->stored, stage1);
+    return account ? account
+                   : accounts_stand_in(session->worker->accounts, span_text(session->login->user));
+}
+
+static enum step deny(struct session *session, const struct account *matched)
+{
+    struct login_state *login = session->login;
+    const struct account *account = account_to_judge(session, matched);
+    const char *host = accounts_host_text(session->worker->accounts, session->peer);
+    enum password_used used = account ? password_used(login, account) : PASSWORD_NO;
+    session->worker->counters.logins_failed++;
+    session->failed_changes += login->changes_user;
+    if (used == PASSWORD_NOT_SAID)
+        return session_refuse(session, 1698, "28000", "Access denied for user '%s'@'%s'",
+                              login->user, host);
+    return session_refuse(session, 1045, "28000",
+                          "Access denied for user '%s'@'%s' (using password: %s)", login->user,
+                          host, used == PASSWORD_YES ? "YES" : "NO");
+}
+
+/* The password that proxy.ini holds for logging in to the servers as this user. */
+static void add_configured_secret(const struct session *session, struct auth_secret *secret)
+{
+    const struct config_user *user =
+        config_user_find(session->worker->config, session->login->user);
+    if (user && !secret->password)
+        auth_secret_set_password(secret, span_text(user->password));
 }
 
 static struct identity *make_identity(const struct session *session, const struct account *account,
-                                      const uint8_t stage1[NATIVE_HASH_BYTES])
+                                      const struct auth_plugin *plugin,
+                                      const struct auth_secret *secret)
 {
     /* The server calls an anonymous account ''@host in CURRENT_USER(), as it is stored. */
     struct identity *identity =
         identity_new(span_text(session->login->user), account->user, account->host);
-    identity->has_password = account->auth == ACCOUNT_NATIVE;
-    memcpy(identity->stage1, stage1, NATIVE_HASH_BYTES);
+    auth_secret_copy(&identity->secret, secret);
+    if (!plugin->renews)
+        add_configured_secret(session, &identity->secret);
+    identity->counted = account->limited;
     identity->account_digest = account->digest;
     /* Options of the client that change what a server does for it; the rest is between client and
      * Causeway. CLIENT_INTERACTIVE picks the idle time-out. */
@@ -82,39 +120,82 @@ static bool take_login_key(struct session *session)
     return session_name_login_key(session, source, name);
 }
 
-enum step step_login_verify(struct session *session)
+/* What the answers so far say about an account. */
+struct verdict {
+    enum { VERDICT_DENIED, VERDICT_ASKS, VERDICT_HOLDS } kind;
+    const struct auth_plugin *plugin; /* that the client must be asked for, or that it proved */
+    struct auth_secret secret;        /* what the proof revealed */
+};
+
+/* The account's ways in their order: the first that holds wins, and one whose proof is not there
+ * yet is asked for. */
+static struct verdict judge(const struct login_state *login, const struct account *account)
+{
+    struct verdict verdict = {.kind = VERDICT_DENIED};
+    for (size_t i = 0; i < account->way_count; i++) {
+        const struct account_way *way = &account->ways[i];
+        if (!way->plugin || (!way->usable && account->way_count > 1))
+            continue;
+        const struct login_answer *answer = client_login_answer(login, way->plugin);
+        verdict.plugin = way->plugin;
+        if (!answer) {
+            verdict.kind = VERDICT_ASKS;
+            return verdict;
+        }
+        if (way->usable && way->plugin->check(span_of(answer->proof, answer->len), answer->nonce,
+                                              way->stored, &verdict.secret)) {
+            verdict.kind = VERDICT_HOLDS;
+            return verdict;
+        }
+    }
+    return verdict;
+}
+
+/* An unknown user is asked and answered like a known one with a wrong password. */
+static struct verdict judge_login(const struct session *session, const struct account *account)
+{
+    const struct login_state *login = session->login;
+    const struct account *judged = account_to_judge(session, account);
+    struct verdict verdict = {.kind = VERDICT_DENIED};
+    if (judged)
+        verdict = judge(login, judged);
+    if (!account && verdict.kind == VERDICT_HOLDS) {
+        auth_secret_free(&verdict.secret);
+        verdict.kind = VERDICT_DENIED;
+    }
+    return verdict;
+}
+
+static enum step read_accounts_again(struct session *session)
+{
+    struct worker *worker = session->worker;
+    session->login->reread = true;
+    list_append(&worker->account_waiters, &session->wait_node);
+    session_enter(session, SESSION_LOGIN_ACCOUNTS);
+    session_arm(session, worker->config->login_timeout_ms);
+    worker->requests.reread_accounts(worker->requests.context);
+    return STEP_WAIT;
+}
+
+static void warn_unsupported(const struct session *session, const struct account *account)
+{
+    for (size_t i = 0; account && i < account->way_count; i++)
+        if (!account->ways[i].plugin)
+            session_log(session, LOG_LEVEL_WARN,
+                        "account '%s'@'%s' uses plugin %s, which Causeway can't log in for",
+                        account->user, account->host, account->ways[i].name);
+}
+
+/* The proof holds: from here on the session is this account's, and needs a server connection. */
+static enum step enter_account(struct session *session, const struct account *account,
+                               const struct verdict *verdict)
 {
     struct login_state *login = session->login;
-    struct worker *worker = session->worker;
-    uint8_t stage1[NATIVE_HASH_BYTES] = {0};
-    const struct account *account =
-        accounts_match(worker->accounts, span_text(login->user), session->peer);
-    bool holds = account && proof_holds(session, account, stage1);
-    if (!holds && !login->reread) {
-        login->reread = true;
-        list_append(&worker->account_waiters, &session->wait_node);
-        session_enter(session, SESSION_LOGIN_ACCOUNTS);
-        session_arm(session, worker->config->login_timeout_ms);
-        worker->requests.reread_accounts(worker->requests.context);
-        return STEP_WAIT;
-    }
-    session_disarm(session);
-    if (account && account->auth == ACCOUNT_UNSUPPORTED)
-        session_log(session, LOG_LEVEL_WARN,
-                    "account '%s'@'%s' uses plugin %s, which Causeway can't log in for; refusing",
-                    account->user, account->host, account->plugin);
-    if (!holds)
-        return deny(session);
-    if (account->locked)
-        return session_refuse(session, 4151, "HY000", "Access denied, this account is locked");
-    if (account->requires_tls)
-        return deny(session);
     if (login->changes_user)
         forget_session_state(session);
     login->replaces = true;
     identity_unref(session->identity);
-    session->identity = make_identity(session, account, stage1);
-    memory_wipe(stage1, sizeof(stage1));
+    session->identity = make_identity(session, account, verdict->plugin, &verdict->secret);
     session->collation = login->collation;
     session->single_statements = !(session->capabilities & CLIENT_MULTI_STATEMENTS);
     sessvars_set_login_collation(&session->vars, login->collation);
@@ -129,4 +210,30 @@ enum step step_login_verify(struct session *session)
                                         .len = session->command.len};
     session_enter(session, SESSION_ROUTE);
     return STEP_MORE;
+}
+
+enum step step_login_verify(struct session *session)
+{
+    struct login_state *login = session->login;
+    const struct account *account =
+        accounts_match(session->worker->accounts, span_text(login->user), session->peer);
+    struct verdict verdict = judge_login(session, account);
+    if (verdict.kind == VERDICT_ASKS)
+        return client_login_ask(session, verdict.plugin);
+    if (verdict.kind == VERDICT_DENIED && !login->reread)
+        return read_accounts_again(session);
+    session_disarm(session);
+    if (verdict.kind == VERDICT_DENIED) {
+        warn_unsupported(session, account);
+        return deny(session, account);
+    }
+    enum step step;
+    if (account->locked)
+        step = session_refuse(session, 4151, "HY000", "Access denied, this account is locked");
+    else if (account->requires_tls)
+        step = deny(session, account);
+    else
+        step = enter_account(session, account, &verdict);
+    auth_secret_free(&verdict.secret);
+    return step;
 }

@@ -5,10 +5,10 @@
 #include "binlog/positions.h"
 #include "proxy/base/memory.h"
 #include "proxy/config_parse.h"
+#include "proxy/config_secrets.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 /* --- required keys --- */
 
@@ -37,75 +37,12 @@ static void check_part_required(struct config_parse *parse, const struct config_
 
 /* --- passwords --- */
 
-/* A file's path counts from the folder of proxy.ini. malloc'd. */
-static char *path_beside(const char *ini_path, const char *path)
-{
-    const char *slash = strrchr(ini_path, '/');
-    struct buf full = {0};
-    if (path[0] != '/' && slash)
-        buf_append(&full, ini_path, (size_t)(slash - ini_path) + 1);
-    buf_append(&full, path, strlen(path) + 1);
-    return (char *)full.data;
-}
-
-/* The first line into `line`; NULL, or what is wrong with the file. */
-static const char *read_first_line(FILE *file, char *line, size_t size)
-{
-    struct stat info;
-    if (fstat(fileno(file), &info) < 0)
-        return strerror(errno);
-    if (S_ISDIR(info.st_mode))
-        return "it is a folder";
-    if (info.st_mode & (S_IROTH | S_IWOTH))
-        return "every user of this machine can read or write it; use chmod 640 or 600";
-    if (!fgets(line, (int)size, file))
-        return ferror(file) ? strerror(errno) : "it is empty";
-    size_t len = strcspn(line, "\r\n");
-    if (len == size - 1)
-        return "its first line is too long";
-    line[len] = '\0';
-    return len > 0 ? NULL : "its first line is empty";
-}
-
-static void read_password_file(struct config_parse *parse, const struct config_part *part,
-                               const char *key, const char *path, char **password)
-{
-    char line[514]; /* the longest password, a line end and a NUL */
-    char *full = path_beside(parse->config->path, path);
-    FILE *file = fopen(full, "re");
-    const char *why = file ? read_first_line(file, line, sizeof(line)) : strerror(errno);
-    if (why)
-        config_problem(&parse->problems, config_part_line(part, key), "%s %s: %s", key,
-                       config_quote(full).text, why);
-    else
-        *password = memory_strdup(line);
-    if (file)
-        fclose(file);
-    free(full);
-    memory_wipe(line, sizeof(line));
-}
-
-/* `key` and `file_key` exclude each other. True when one of them is there. */
-static bool check_password(struct config_parse *parse, enum config_section section, const char *key,
-                           const char *file_key, const char *path, char **password)
-{
-    struct config_part *part = config_parse_find(parse, section, NULL);
-    int line = config_part_line(part, key);
-    int file_line = config_part_line(part, file_key);
-    if (line && file_line)
-        config_problem(&parse->problems, line > file_line ? line : file_line,
-                       "`%s` and `%s` are both there; leave one out", key, file_key);
-    else if (file_line && path)
-        read_password_file(parse, part, file_key, path, password);
-    return line || file_line;
-}
-
 static void check_cluster_password(struct config_parse *parse)
 {
     struct config *config = parse->config;
     struct config_part *part = config_parse_find(parse, CONFIG_CLUSTER, NULL);
-    if (!check_password(parse, CONFIG_CLUSTER, "password", "password_file",
-                        config->cluster_password_file, &config->cluster_password))
+    if (!config_check_password(parse, CONFIG_CLUSTER, "password", "password_file",
+                               config->cluster_password_file, &config->cluster_password))
         config_problem(&parse->problems, part ? part->line : 0,
                        "[cluster] has no `password` and no `password_file`");
 }
@@ -113,8 +50,9 @@ static void check_cluster_password(struct config_parse *parse)
 static void check_console(struct config_parse *parse)
 {
     struct config *config = parse->config;
-    bool given = check_password(parse, CONFIG_PROXY, "console_password", "console_password_file",
-                                config->console_password_file, &config->console_password);
+    bool given =
+        config_check_password(parse, CONFIG_PROXY, "console_password", "console_password_file",
+                              config->console_password_file, &config->console_password);
     if (!config->console)
         return;
     int line = config_part_line(config_parse_find(parse, CONFIG_PROXY, NULL), "console");
@@ -208,6 +146,32 @@ static void take_servers(struct config_parse *parse)
         config_problem(&parse->problems, 0, "there is no [server:NAME] section");
 }
 
+/* --- users --- */
+
+static void take_users(struct config_parse *parse)
+{
+    struct config *config = parse->config;
+    config->users = memory_zalloc((parse->count + 1) * sizeof(*config->users));
+    for (size_t i = 0; i < parse->count; i++) {
+        struct config_part *part = parse->parts[i];
+        if (part->section != CONFIG_USER)
+            continue;
+        struct config_user *user = &config->users[config->user_count++];
+        *user = part->object.user;
+        memset(&part->object.user, 0, sizeof(part->object.user));
+        user->name = memory_strdup(part->name);
+        config_check_user_password(parse, part, user);
+    }
+}
+
+const struct config_user *config_user_find(const struct config *config, const char *name)
+{
+    for (size_t i = 0; i < config->user_count; i++)
+        if (strcmp(config->users[i].name, name) == 0)
+            return &config->users[i];
+    return NULL;
+}
+
 /* --- rules --- */
 
 static void check_rule_server(struct config_parse *parse, const struct config_part *part)
@@ -252,6 +216,7 @@ static void take_rules(struct config_parse *parse)
 static void check_whole(struct config_parse *parse)
 {
     take_servers(parse);
+    take_users(parse);
     take_rules(parse);
     check_required(parse);
     check_cluster_password(parse);
@@ -293,6 +258,11 @@ void config_unref(struct config *config)
         free(config->servers[i].name);
     }
     free(config->servers);
+    for (size_t i = 0; i < config->user_count; i++) {
+        config_keys_release(CONFIG_USER, &config->users[i]);
+        free(config->users[i].name);
+    }
+    free(config->users);
     if (config->rules)
         rules_free(config->rules);
     for (unsigned i = 0; i < CONFIG_SECTION_COUNT; i++)
@@ -322,9 +292,11 @@ static void each_key(enum config_section section, const char *title, const void 
 static void each_named(enum config_section section, const char *name, const void *object,
                        config_row row, void *context)
 {
-    char title[CONFIG_NAME_MAX + 16];
-    snprintf(title, sizeof(title), "%s:%s", config_section_word(section), name);
-    each_key(section, title, object, row, context);
+    struct buf title = {0};
+    buf_printf(&title, "%s:%s", config_section_word(section), name);
+    buf_append_u8(&title, '\0');
+    each_key(section, (const char *)title.data, object, row, context);
+    buf_free(&title);
 }
 
 void config_each(const struct config *config, config_row row, void *context)
@@ -333,6 +305,8 @@ void config_each(const struct config *config, config_row row, void *context)
     each_key(CONFIG_CLUSTER, config_section_word(CONFIG_CLUSTER), config, row, context);
     for (size_t i = 0; i < config->server_count; i++)
         each_named(CONFIG_SERVER, config->servers[i].name, &config->servers[i], row, context);
+    for (size_t i = 0; i < config->user_count; i++)
+        each_named(CONFIG_USER, config->users[i].name, &config->users[i], row, context);
     each_key(CONFIG_ROUTING, config_section_word(CONFIG_ROUTING), config, row, context);
     for (size_t i = 0; i < rules_count(config->rules); i++) {
         const struct rule *rule = rules_at(config->rules, i);

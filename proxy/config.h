@@ -19,6 +19,14 @@ struct config_server {
     uint32_t weight;
 };
 
+/* How Causeway logs in to the servers as a user whose proof reveals nothing that a server takes. */
+struct config_user {
+    char *name;
+    char *password;      /* from whichever key */
+    char *password_file; /* as written, or NULL */
+    char *password_env;  /* as written, or NULL */
+};
+
 struct config {
     atomic_uint references;
     char *path;
@@ -47,6 +55,9 @@ struct config {
     size_t server_count; /* [server:NAME] */
     struct config_server *servers;
 
+    size_t user_count; /* [user:NAME] */
+    struct config_user *users;
+
     struct policy policy;   /* [routing] */
     struct rule_set *rules; /* [rule:NAME] */
 };
@@ -64,6 +75,9 @@ struct config *config_load(const char *path, struct config_errors *errors);
 void config_errors_free(struct config_errors *errors);
 struct config *config_ref(struct config *config);
 void config_unref(struct config *config);
+
+/* The section of that user, or NULL. */
+const struct config_user *config_user_find(const struct config *config, const char *name);
 
 /* One row a key: section, key, value as text, for the console. Passwords show as "***". */
 typedef void (*config_row)(const char *section, const char *key, const char *value, void *context);

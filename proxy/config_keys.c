@@ -18,8 +18,8 @@ static const bool section_named[] = {
 #undef X
 };
 
-static const char *const section_titles[] = {"[proxy]", "[cluster]", "[server:NAME]", "[routing]",
-                                             "[rule:NAME]"};
+static const char *const section_titles[] = {"[proxy]",     "[cluster]", "[server:NAME]",
+                                             "[user:NAME]", "[routing]", "[rule:NAME]"};
 static_assert(sizeof(section_titles) == sizeof(section_words), "a title for each section");
 
 #define MINUTE_MS (60u * 1000u)
@@ -30,11 +30,13 @@ static_assert(sizeof(section_titles) == sizeof(section_words), "a title for each
 #define PROXY(key)   .section = CONFIG_PROXY, .name = #key
 #define CLUSTER(key) .section = CONFIG_CLUSTER, .name = #key
 #define SERVER(key)  .section = CONFIG_SERVER, .name = #key
+#define USER(key)    .section = CONFIG_USER, .name = #key
 #define ROUTING(key) .section = CONFIG_ROUTING, .name = #key
 #define RULE(key)    .section = CONFIG_RULE, .name = #key
 
 #define IN_CONFIG(member) .offset = offsetof(struct config, member)
 #define IN_SERVER(member) .offset = offsetof(struct config_server, member)
+#define IN_USER(member)   .offset = offsetof(struct config_user, member)
 #define IN_RULE(member)   .offset = offsetof(struct rule, member)
 
 #define LISTEN            .type = &config_type_listen
@@ -76,6 +78,10 @@ static const struct config_key keys[] = {
 
     {SERVER(address), IN_SERVER(address), ADDRESS, .required = true},
     {SERVER(weight), IN_SERVER(weight), NUMBER(0, 1000), DEFAULT("1")},
+
+    {USER(password), IN_USER(password), TEXT(512), .secret = true},
+    {USER(password_file), IN_USER(password_file), TEXT(4096)},
+    {USER(password_env), IN_USER(password_env), TEXT(128)},
 
     {ROUTING(consistency), IN_CONFIG(policy.consistency), WORDS(CONSISTENCIES), DEFAULT("session")},
     {ROUTING(key), IN_CONFIG(policy.key), WORDS("none | user | attribute"), DEFAULT("none")},

@@ -14,6 +14,7 @@ enum { CONFIG_NAME_MAX = 64, CONFIG_ADDRESS_MAX = 128 };
     X(PROXY, "proxy", false)                                                                       \
     X(CLUSTER, "cluster", false)                                                                   \
     X(SERVER, "server", true)                                                                      \
+    X(USER, "user", true)                                                                          \
     X(ROUTING, "routing", false)                                                                   \
     X(RULE, "rule", true)
 
@@ -35,7 +36,7 @@ enum config_section config_section_find(const char *word, size_t len);
 struct config_key;
 
 /* What values of one kind have in common. `object` is a struct config, for [server:NAME] a struct
- * config_server, for [rule:NAME] a struct rule. */
+ * config_server, for [user:NAME] a struct config_user, for [rule:NAME] a struct rule. */
 struct config_type {
     /* 0, or -EINVAL with the reason in `why`, where empty means: say what is accepted. */
     int (*parse)(const struct config_key *key, void *object, const char *value, struct buf *why);

@@ -3,6 +3,7 @@
 
 #include "proxy/base/memory.h"
 #include "proxy/config_text.h"
+#include "proxy/proto/handshake.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -14,6 +15,8 @@ void *config_part_object(struct config_part *part)
 {
     if (part->section == CONFIG_SERVER)
         return &part->object.server;
+    if (part->section == CONFIG_USER)
+        return &part->object.user;
     if (part->section == CONFIG_RULE)
         return &part->object.rule;
     return part->object.config;
@@ -83,6 +86,13 @@ static bool is_name(const char *name)
     return len > 0 && len < CONFIG_NAME_MAX;
 }
 
+/* An account's user name may be anything that a line can hold. */
+static bool is_user_name(const char *name)
+{
+    size_t len = strlen(name);
+    return len > 0 && len <= HANDSHAKE_USER_MAX_BYTES;
+}
+
 static void unknown_section(struct config_parse *parse, const char *title, size_t word_len,
                             int line)
 {
@@ -113,8 +123,13 @@ static int check_name(struct config_parse *parse, enum config_section section, c
         config_problem(&parse->problems, line, "the section needs a name: %s", title);
         return -EINVAL;
     }
-    if (is_name(name))
+    if (section == CONFIG_USER ? is_user_name(name) : is_name(name))
         return 0;
+    if (section == CONFIG_USER) {
+        config_problem(&parse->problems, line, "bad name %s: a user name has 1 to %d bytes",
+                       config_quote(name).text, HANDSHAKE_USER_MAX_BYTES);
+        return -EINVAL;
+    }
     config_problem(&parse->problems, line,
                    "bad name %s: accepted are letters, digits, `_` and `-`, less than %d of them",
                    config_quote(name).text, CONFIG_NAME_MAX);

@@ -13,6 +13,7 @@ struct config_part {
     union {
         struct config *config; /* of the sections without a name; not owned */
         struct config_server server;
+        struct config_user user;
         struct rule rule;
     } object;
     int *key_lines; /* by index of config_key_at: where the key stands; 0: nowhere */

@@ -25,11 +25,16 @@ void identity_unref(struct identity *identity)
 {
     if (!identity || --identity->references > 0)
         return;
-    memory_wipe(identity->stage1, sizeof(identity->stage1));
+    auth_secret_free(&identity->secret);
     free(identity->user);
     free(identity->account_user);
     free(identity->account_host);
     free(identity);
+}
+
+bool identity_pooled(const struct identity *identity)
+{
+    return identity->account_user && !identity->counted;
 }
 
 static bool text_equal(const char *a, const char *b)
@@ -43,8 +48,7 @@ bool identity_equal(const struct identity *a, const struct identity *b)
         return true;
     return strcmp(a->user, b->user) == 0 && a->account_digest == b->account_digest &&
            a->capabilities == b->capabilities && a->collation == b->collation &&
-           a->has_password == b->has_password &&
-           memcmp(a->stage1, b->stage1, sizeof(a->stage1)) == 0 &&
+           auth_secret_equal(&a->secret, &b->secret) &&
            text_equal(a->account_user, b->account_user) &&
            text_equal(a->account_host, b->account_host);
 }

@@ -3,15 +3,15 @@
 #ifndef CAUSEWAY_PROXY_IDENTITY_H
 #define CAUSEWAY_PROXY_IDENTITY_H
 
-#include "proxy/proto/auth_native.h"
+#include "proxy/proto/auth_plugin.h"
 
 struct identity {
     unsigned references;
     char *user;
     char *account_user; /* the account that the client matched: user and host as in mysql.user; */
     char *account_host; /* NULL for the service account, where nobody checks */
-    bool has_password;
-    uint8_t stage1[NATIVE_HASH_BYTES]; /* as good as the password: wiped with the last reference */
+    struct auth_secret secret; /* wiped with the last reference */
+    bool counted; /* the server limits this account's connections: none is kept for later */
     uint64_t account_digest;
     uint64_t capabilities; /* what the server connection asks for */
     uint16_t collation;
@@ -21,6 +21,10 @@ struct identity {
 struct identity *identity_new(struct span user, const char *account_user, const char *account_host);
 struct identity *identity_ref(struct identity *identity);
 void identity_unref(struct identity *identity);
+
+/* True when a connection may be kept for another session: of an account that a client has proven to
+ * be, without a limit of connections that idle ones would count against. */
+bool identity_pooled(const struct identity *identity);
 
 /* True when a connection of `a` serves a session of `b` after a reset. */
 bool identity_equal(const struct identity *a, const struct identity *b);

@@ -64,7 +64,7 @@ static bool role_fits(const struct worker *worker, const struct backend *backend
 void pool_put(struct worker *worker, struct backend *backend)
 {
     if (backend->tainted || worker->draining || backend->state != BACKEND_READY ||
-        !role_fits(worker, backend) || !backend->identity->account_user) {
+        !role_fits(worker, backend) || !identity_pooled(backend->identity)) {
         backend_close(backend, "its session ended");
         return;
     }

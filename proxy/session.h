@@ -134,6 +134,7 @@ struct session {
     bool was_reset;         /* COM_RESET_CONNECTION: variables are the server's, not the login's */
     bool trx_lost; /* the connection of the open transaction is gone, the client not yet told */
     bool too_many_domains;
+    unsigned failed_changes;   /* refused COM_CHANGE_USERs */
     struct login_state *login; /* only while logging in */
     struct identity *identity;
     struct backend *leader; /* server connections that belong to this session */

@@ -16,12 +16,9 @@
 #include <strings.h>
 
 enum {
-    HOST_PATTERN_MAX = 255,   /* characters of the Host column */
-    WILDCARDS_COUNTED = 31,   /* the server counts no further */
-    NATIVE_HASH_TEXT_LEN = 41 /* '*' and 40 hex digits */
+    HOST_PATTERN_MAX = 255, /* characters of the Host column */
+    WILDCARDS_COUNTED = 31, /* the server counts no further */
 };
-
-static const char native_plugin[] = "mysql_native_password";
 
 struct accounts *accounts_new(void)
 {
@@ -49,7 +46,11 @@ void accounts_add(struct accounts *accounts, const struct account *account)
     *copy = *account;
     copy->user = text_copy(account->user);
     copy->host = text_copy(account->host);
-    copy->plugin = text_copy(account->plugin);
+    copy->ways = memory_zalloc((account->way_count + 1) * sizeof(copy->ways[0]));
+    for (size_t i = 0; i < account->way_count; i++) {
+        copy->ways[i] = account->ways[i];
+        copy->ways[i].name = text_copy(account->ways[i].name);
+    }
 }
 
 /* An empty host means any, as it does to the server. */
@@ -160,7 +161,7 @@ void accounts_unref(struct accounts *accounts)
 
         free(account->user);
         free(account->host);
-        free(account->plugin);
+        account_clear(account);
     }
     if (accounts->count > 0)
         memory_wipe(accounts->list, accounts->count * sizeof(accounts->list[0]));
@@ -169,6 +170,20 @@ void accounts_unref(struct accounts *accounts)
 }
 
 /* --- matching --- */
+
+#define DIGEST_START 0xcbf29ce484222325u
+
+/* FNV-1a over the lengths and bytes of all parts: no secret can be read back from it. */
+static uint64_t digest_add(uint64_t digest, const void *data, size_t len)
+{
+    const uint8_t *bytes = data;
+
+    for (size_t i = 0; i < sizeof(len); i++)
+        digest = (digest ^ (uint8_t)(len >> (8 * i))) * 0x100000001b3u;
+    for (size_t i = 0; i < len; i++)
+        digest = (digest ^ bytes[i]) * 0x100000001b3u;
+    return digest;
+}
 
 static char fold(char c, bool ignore_case)
 {
@@ -297,48 +312,20 @@ const char *accounts_host_text(const struct accounts *accounts, const char *addr
     return address_is_local_name(accounts, plain) ? "localhost" : plain;
 }
 
-/* --- from a row of the servers' tables --- */
-
-static int hex_value(uint8_t c)
+const struct account *accounts_stand_in(const struct accounts *accounts, struct span user)
 {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return -1;
-}
+    uint64_t hash = digest_add(DIGEST_START, user.data, user.len);
 
-static bool hash_parse(struct span text, uint8_t stored[ACCOUNT_HASH_BYTES])
-{
-    if (text.len != NATIVE_HASH_TEXT_LEN || text.data[0] != '*')
-        return false;
-    for (size_t i = 0; i < ACCOUNT_HASH_BYTES; i++) {
-        int high = hex_value(text.data[1 + 2 * i]);
-        int low = hex_value(text.data[2 + 2 * i]);
+    for (size_t i = 0; i < accounts->count; i++) {
+        const struct account *account = &accounts->list[(hash + i) % accounts->count];
 
-        if (high < 0 || low < 0)
-            return false;
-        stored[i] = (uint8_t)(high << 4 | low);
+        if (!account->is_role && account->way_count == 1 && account->ways[0].plugin != NULL)
+            return account;
     }
-    return true;
+    return NULL;
 }
 
-/* One way to log in: is it one that Causeway can take? */
-static enum account_auth auth_of(struct span plugin, struct span hash,
-                                 uint8_t stored[ACCOUNT_HASH_BYTES])
-{
-    bool native =
-        plugin.len == 0 || (plugin.len == strlen(native_plugin) &&
-                            strncasecmp((const char *)plugin.data, native_plugin, plugin.len) == 0);
-
-    if (!native)
-        return ACCOUNT_UNSUPPORTED;
-    if (hash.len == 0)
-        return ACCOUNT_NO_PASSWORD;
-    return hash_parse(hash, stored) ? ACCOUNT_NATIVE : ACCOUNT_UNSUPPORTED;
-}
+/* --- from a row of the servers' tables --- */
 
 static struct span json_text(const json_t *object, const char *key)
 {
@@ -349,21 +336,24 @@ static struct span json_text(const json_t *object, const char *key)
     return span_of(json_string_value(value), json_string_length(value));
 }
 
-static void account_set_auth(struct account *account, enum account_auth auth, struct span plugin,
-                             const uint8_t stored[ACCOUNT_HASH_BYTES])
+static void way_add(struct account *account, struct span plugin, struct span hash)
 {
-    account->auth = auth;
-    if (auth == ACCOUNT_NATIVE)
-        memcpy(account->stored, stored, ACCOUNT_HASH_BYTES);
-    free(account->plugin);
-    account->plugin =
-        plugin.len == 0 ? memory_strdup(native_plugin) : memory_strndup(plugin.data, plugin.len);
+    struct account_way *way;
+
+    account->ways =
+        memory_resize(account->ways, (account->way_count + 1) * sizeof(account->ways[0]));
+    way = &account->ways[account->way_count++];
+    memset(way, 0, sizeof(*way));
+    way->plugin = auth_plugin_of_account(plugin);
+    way->name = plugin.len == 0 ? memory_strdup(auth_native_plugin.name)
+                                : memory_strndup(plugin.data, plugin.len);
+    way->usable = way->plugin != NULL && way->plugin->parse(hash, way->stored) == 0;
 }
 
-/* The first alternative that Causeway can take. An element without a plugin stands for the
- * account's own plugin and hash (User_table_json::get_auth in sql/sql_acl.cc). */
-static int auth_pick(struct account *account, struct span plugin, struct span hash,
-                     struct span auth_or_json)
+/* An element without a plugin stands for the account's own plugin and hash
+ * (User_table_json::get_auth in sql/sql_acl.cc). */
+static int ways_add(struct account *account, struct span plugin, struct span hash,
+                    struct span auth_or_json)
 {
     json_t *list = json_loadb((const char *)auth_or_json.data, auth_or_json.len,
                               JSON_DECODE_INT_AS_REAL, NULL);
@@ -377,46 +367,37 @@ static int auth_pick(struct account *account, struct span plugin, struct span ha
     json_array_foreach(list, index, element)
     {
         bool own = json_object_get(element, "plugin") == NULL;
-        struct span its_plugin = own ? plugin : json_text(element, "plugin");
-        struct span its_hash = own ? hash : json_text(element, "authentication_string");
-        uint8_t stored[ACCOUNT_HASH_BYTES] = {0};
-        enum account_auth auth = auth_of(its_plugin, its_hash, stored);
 
-        if (auth != ACCOUNT_UNSUPPORTED) {
-            account_set_auth(account, auth, its_plugin, stored);
-            break;
-        }
+        way_add(account, own ? plugin : json_text(element, "plugin"),
+                own ? hash : json_text(element, "authentication_string"));
     }
     json_decref(list);
     return 0;
 }
 
-/* FNV-1a over the lengths and bytes of all parts: no secret can be read back from it. */
-static uint64_t digest_add(uint64_t digest, const void *data, size_t len)
+void account_clear(struct account *account)
 {
-    const uint8_t *bytes = data;
-
-    for (size_t i = 0; i < sizeof(len); i++)
-        digest = (digest ^ (uint8_t)(len >> (8 * i))) * 0x100000001b3u;
-    for (size_t i = 0; i < len; i++)
-        digest = (digest ^ bytes[i]) * 0x100000001b3u;
-    return digest;
+    for (size_t i = 0; i < account->way_count; i++) {
+        free(account->ways[i].name);
+        memory_wipe(&account->ways[i], sizeof(account->ways[i]));
+    }
+    free(account->ways);
+    account->ways = NULL;
+    account->way_count = 0;
 }
 
 int account_fill(struct account *account, struct span plugin, struct span hash,
                  struct span auth_or_json)
 {
-    const uint8_t flags[] = {account->locked, account->requires_tls, account->is_role};
-    uint8_t stored[ACCOUNT_HASH_BYTES] = {0};
-    enum account_auth auth = auth_of(plugin, hash, stored);
-    uint64_t digest = 0xcbf29ce484222325u;
+    const uint8_t flags[] = {account->locked, account->requires_tls, account->is_role,
+                             account->limited};
+    uint64_t digest = DIGEST_START;
     int result = 0;
 
-    account_set_auth(account, auth, plugin, stored);
-    if (auth_or_json.len > 0) {
-        account_set_auth(account, ACCOUNT_UNSUPPORTED, plugin, stored);
-        result = auth_pick(account, plugin, hash, auth_or_json);
-    }
+    if (auth_or_json.len > 0)
+        result = ways_add(account, plugin, hash, auth_or_json);
+    else
+        way_add(account, plugin, hash);
     if (account->user != NULL)
         digest = digest_add(digest, account->user, strlen(account->user));
     if (account->host != NULL)

@@ -4,28 +4,29 @@
 #ifndef CAUSEWAY_ROUTER_ACCOUNTS_H
 #define CAUSEWAY_ROUTER_ACCOUNTS_H
 
-#include "proxy/base/bytes.h"
+#include "proxy/proto/auth_plugin.h"
 
 #include <stdatomic.h>
 #include <sys/socket.h>
 
-enum { ACCOUNT_HASH_BYTES = 20 };
-
-enum account_auth {
-    ACCOUNT_NATIVE,      /* mysql_native_password with a hash */
-    ACCOUNT_NO_PASSWORD, /* mysql_native_password without one */
-    ACCOUNT_UNSUPPORTED, /* another plugin, or no usable hash: Causeway can't log in for it */
+/* One way to log in to an account: an account may have alternatives (IDENTIFIED VIA a OR b). */
+struct account_way {
+    char *name; /* the plugin, as the account names it */
+    const struct auth_plugin
+        *plugin; /* NULL: not one that Causeway can check and make proofs for */
+    bool usable; /* false: what is stored fits no proof ("invalid") */
+    uint8_t stored[AUTH_STORED_MAX_BYTES];
 };
 
 struct account {
     char *user; /* "" is anonymous */
     char *host; /* pattern: %, _, an address, address/netmask, a name */
-    char *plugin;
-    enum account_auth auth;
-    uint8_t stored[ACCOUNT_HASH_BYTES];
+    size_t way_count;
+    struct account_way *ways; /* in the order in which the server tries them */
     bool locked;
     bool requires_tls; /* REQUIRE SSL, X509 … */
     bool is_role;      /* roles never match a login */
+    bool limited;      /* MAX_USER_CONNECTIONS: the server counts its connections */
     uint64_t digest;   /* changes whenever anything of the account does */
 };
 
@@ -38,7 +39,7 @@ struct accounts {
 };
 
 struct accounts *accounts_new(void); /* empty, one reference */
-/* Adds a copy of `account` (its strings are copied). */
+/* Adds a copy of `account` (its strings and ways are copied). */
 void accounts_add(struct accounts *accounts, const struct account *account);
 /* Sorts: most specific first. Then it is immutable. */
 void accounts_finish(struct accounts *accounts);
@@ -51,15 +52,20 @@ void accounts_unref(struct accounts *accounts);
 const struct account *accounts_match(const struct accounts *accounts, struct span user,
                                      const char *address);
 
+/* Some account that a login as an unknown user is treated like until it is refused, so that it is
+ * asked what known ones are; the same one for the same name. NULL: there is none. */
+const struct account *accounts_stand_in(const struct accounts *accounts, struct span user);
+
 /* The host text of a server's 1045 message for that address ("localhost" or the address). */
 const char *accounts_host_text(const struct accounts *accounts, const char *address);
 
 /* From a row of the servers' tables: plugin, hash text (authentication_string), alternatives
- * (auth_or, JSON text, empty when there are none) -> auth, stored, plugin (malloc'd, a former one
- * is freed; the caller frees it), digest. user, host and the flags must be set before: they are
- * part of the digest. Alternatives are looked through for the first that Causeway can log in with.
- * -EINVAL: auth_or is not JSON; the account is then ACCOUNT_UNSUPPORTED. */
+ * (auth_or, JSON text, empty when there are none) -> ways and digest, which account_clear() frees.
+ * user, host and the flags must be set before: they are part of the digest. -EINVAL: auth_or is
+ * not JSON; the account then has no way. */
 int account_fill(struct account *account, struct span plugin, struct span hash,
                  struct span auth_or_json);
+/* Frees the ways. */
+void account_clear(struct account *account);
 
 #endif

@@ -5,24 +5,10 @@
 
 #include <errno.h>
 #include <openssl/crypto.h>
-#include <openssl/rand.h>
 #include <openssl/sha.h>
-#include <stdlib.h>
 
 _Static_assert((int)NATIVE_HASH_BYTES == SHA_DIGEST_LENGTH, "the hash is SHA-1");
 _Static_assert((int)NATIVE_HASH_BYTES == (int)SALT_BYTES, "the salt is as long as the hash");
-
-void native_salt(uint8_t salt[SALT_BYTES])
-{
-    /* Without random numbers a login could be replayed: no way on. */
-    if (RAND_bytes(salt, SALT_BYTES) != 1)
-        abort();
-    for (int i = 0; i < SALT_BYTES; i++) {
-        salt[i] &= 0x7f;
-        if (salt[i] == '\0' || salt[i] == '$')
-            salt[i]++;
-    }
-}
 
 /* The value of a hex digit, -1 when it is none. */
 static int hex_value(uint8_t digit)

@@ -15,9 +15,6 @@
 enum { NATIVE_HASH_BYTES = 20 };
 #define NATIVE_PLUGIN "mysql_native_password"
 
-/* 20 random bytes without NUL and '$' (as servers make them), from the system's generator. */
-void native_salt(uint8_t salt[SALT_BYTES]);
-
 /* "*" and 40 hex digits, as stored by a server -> 20 bytes; -EINVAL for anything else. */
 int native_hash_parse(struct span text, uint8_t stored[NATIVE_HASH_BYTES]);
 

@@ -99,10 +99,23 @@ static void read_plugin_and_attributes(struct reader *reader, uint64_t capabilit
         login->attributes = read_lenenc_span(reader);
 }
 
-static int login_check(const struct reader *reader, const struct login *login)
+/* A longer name is cut, as a server does (measured). */
+static struct span cut_user(struct span user)
 {
-    bool too_long = login->user.len > HANDSHAKE_USER_MAX_BYTES ||
-                    login->schema.len > HANDSHAKE_SCHEMA_MAX_BYTES;
+    int characters = 0;
+    for (size_t i = 0; i < user.len; i++) {
+        bool begins = (user.data[i] & 0xc0) != 0x80;
+        if (i == HANDSHAKE_USER_MAX_BYTES ||
+            (begins && ++characters > HANDSHAKE_USER_MAX_CHARACTERS))
+            return span_of(user.data, i);
+    }
+    return user;
+}
+
+static int login_check(const struct reader *reader, struct login *login)
+{
+    login->user = cut_user(login->user);
+    bool too_long = login->schema.len > HANDSHAKE_SCHEMA_MAX_BYTES;
     return reader->bad || too_long ? -EPROTO : 0;
 }
 

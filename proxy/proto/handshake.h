@@ -7,7 +7,8 @@
 
 enum {
     SALT_BYTES = 20,
-    HANDSHAKE_USER_MAX_BYTES = 384,   /* 128 characters of utf8 */
+    HANDSHAKE_USER_MAX_CHARACTERS = 128,
+    HANDSHAKE_USER_MAX_BYTES = 384,   /* of utf8 */
     HANDSHAKE_SCHEMA_MAX_BYTES = 256, /* 64 characters of utf8mb4 */
 };
 

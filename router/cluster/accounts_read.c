@@ -34,13 +34,16 @@ static const struct source sources[] = {
                     " IFNULL(JSON_VALUE(Priv, '$.account_locked'), 0),"
                     " IFNULL(JSON_VALUE(Priv, '$.is_role'), 0),"
                     " IFNULL(JSON_VALUE(Priv, '$.ssl_type'), 0),"
-                    " IFNULL(JSON_QUERY(Priv, '$.auth_or'), '') FROM mysql.global_priv",
+                    " IFNULL(JSON_QUERY(Priv, '$.auth_or'), ''),"
+                    " IFNULL(JSON_VALUE(Priv, '$.max_user_connections'), 0)"
+                    " FROM mysql.global_priv",
     },
     {
-        .digest_sql = DIGEST_SQL("User, Host, plugin, authentication_string, is_role, ssl_type",
+        .digest_sql = DIGEST_SQL("User, Host, plugin, authentication_string, is_role, ssl_type,"
+                                 " max_user_connections",
                                  "mysql.user"),
         .rows_sql = "SELECT User, Host, plugin, authentication_string, 0, is_role = 'Y',"
-                    " ssl_type <> '', '' FROM mysql.user",
+                    " ssl_type <> '', '', max_user_connections FROM mysql.user",
     },
 };
 
@@ -55,6 +58,7 @@ enum column {
     COLUMN_IS_ROLE,
     COLUMN_SSL_TYPE,
     COLUMN_AUTH_OR,
+    COLUMN_USER_CONNECTIONS,
 };
 
 struct accounts_reader {
@@ -112,11 +116,12 @@ static void row_add(struct accounts *accounts, const struct service_reply *reply
     account.locked = cell_set(reply, COLUMN_LOCKED);
     account.is_role = cell_set(reply, COLUMN_IS_ROLE);
     account.requires_tls = cell_set(reply, COLUMN_SSL_TYPE);
+    account.limited = cell_set(reply, COLUMN_USER_CONNECTIONS);
     (void)account_fill(&account, service_reply_cell(reply, COLUMN_PLUGIN),
                        service_reply_cell(reply, COLUMN_HASH),
                        service_reply_cell(reply, COLUMN_AUTH_OR));
     accounts_add(accounts, &account);
-    free(account.plugin);
+    account_clear(&account);
     memory_wipe(&account, sizeof(account));
 }
 

@@ -103,9 +103,9 @@ def test_login_without_a_schema(target):
             rows(connection, "SELECT * FROM this_server")
 
 
-def test_root_of_the_unix_socket_can_not_log_in_over_tcp(proxy):
+def test_root_of_the_unix_socket_can_not_log_in_over_tcp(cluster, proxy):
     """unix_socket can't be passed on: refused, not let in."""
-    assert refusal(proxy.port, user="root", password="", database=None)[0] == 1045
+    assert same_refusal(cluster, proxy, user="root", password="", database=None)[0] == 1698
 
 
 def test_new_account_works_without_a_restart(proxy, account):

@@ -203,6 +203,19 @@ class Wire:
         self.send(payload, 1)
         return self.finish_login(password)
 
+    def begin_login(self, user, proof, plugin=None, capabilities=PLAIN):
+        """The answer to the greeting, as bytes: the caller reads what comes of it."""
+        self.capabilities = capabilities
+        payload = struct.pack("<IIB19xI", capabilities & 0xFFFFFFFF, 1 << 30, 45, 0)
+        payload += user + b"\0" + bytes([len(proof)]) + proof
+        if capabilities & PLUGIN_AUTH:
+            payload += (plugin or b"mysql_native_password") + b"\0"
+        self.send(payload, 1)
+
+    def begin_change_user(self, user, proof, plugin=b"mysql_native_password"):
+        payload = bytes([CHANGE_USER]) + user + b"\0" + bytes([len(proof)]) + proof + b"\0"
+        self.send(payload + struct.pack("<H", 45) + plugin + b"\0")
+
     def finish_login(self, password):
         answer = self.packet()
         if answer[0] == 0xFE:

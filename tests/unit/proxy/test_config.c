@@ -655,8 +655,8 @@ START_TEST(proxy_ini_of_the_repository_names_the_key)
 {
     const struct config_key *key = config_key_at((size_t)_i);
     char *text = read_text(repository_path("proxy.ini"));
-    bool commented_rule = key->section == CONFIG_RULE;
-    const char *at = find_section(text, commented_rule ? "\n; " : "\n", key->section);
+    bool in_comment = key->section == CONFIG_RULE || key->section == CONFIG_USER;
+    const char *at = find_section(text, in_comment ? "\n; " : "\n", key->section);
     ck_assert_msg(at != NULL, "no section for %s", key->name);
     char plain[64], commented[64];
     snprintf(plain, sizeof(plain), "\n%s = ", key->name);

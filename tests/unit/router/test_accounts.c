@@ -3,6 +3,7 @@
 #include "router/accounts.h"
 
 #include <check.h>
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +21,7 @@ static void add(struct accounts *accounts, const char *user, const char *host, b
         account_fill(&account, span_text("mysql_native_password"), span_text(""), span_text("")),
         0);
     accounts_add(accounts, &account);
-    free(account.plugin);
+    account_clear(&account);
 }
 
 static const struct {
@@ -163,56 +164,89 @@ END_TEST
 #define HASH_A "*667F407DE7C6AD07358FA38DAED7828A72014B4E"
 #define HASH_B "*3FBEFEC33FD8E842761B011670846D73057E67BE"
 
+#define ED25519_KEY "ZIgUREUg5PVgQ6LskhXmO+eZLS0nC8be6HPjYWR4YJY"
+#define NATIVE      "mysql_native_password"
+
 static const struct {
     const char *plugin;
     const char *hash;
     const char *auth_or;
     int result;
-    enum account_auth auth;
-    int first_byte; /* of the hash; -1: none */
+    /* one word for each way: n native, e ed25519, - a plugin that is not known; large: usable;
+     * and the first byte of what is stored for the first */
+    const char *ways;
+    int first_byte;
 } fills[] = {
-    {"mysql_native_password", HASH_A, "", 0, ACCOUNT_NATIVE, 0x66},
-    {"", HASH_A, "", 0, ACCOUNT_NATIVE, 0x66},
-    {"MYSQL_NATIVE_PASSWORD", HASH_A, "", 0, ACCOUNT_NATIVE, 0x66},
-    {"mysql_native_password", "", "", 0, ACCOUNT_NO_PASSWORD, -1},
-    {"", "", "", 0, ACCOUNT_NO_PASSWORD, -1},
-    {"mysql_native_password", "invalid", "", 0, ACCOUNT_UNSUPPORTED, -1},
-    {"mysql_native_password", "*667F", "", 0, ACCOUNT_UNSUPPORTED, -1},
-    {"mysql_native_password", "*Z67F407DE7C6AD07358FA38DAED7828A72014B4E", "", 0,
-     ACCOUNT_UNSUPPORTED, -1},
-    {"ed25519", HASH_A, "", 0, ACCOUNT_UNSUPPORTED, -1},
-    {"unix_socket", "", "", 0, ACCOUNT_UNSUPPORTED, -1},
+    {NATIVE, HASH_A, "", 0, "N", 0x66},
+    {"", HASH_A, "", 0, "N", 0x66},
+    {"MYSQL_NATIVE_PASSWORD", HASH_A, "", 0, "N", 0x66},
+    {NATIVE, "", "", 0, "N", 0},
+    {"", "", "", 0, "N", 0},
+    {NATIVE, "invalid", "", 0, "n", 0},
+    {NATIVE, "*667F", "", 0, "n", 0},
+    {NATIVE, "*Z67F407DE7C6AD07358FA38DAED7828A72014B4E", "", 0, "n", 0},
+    {"ed25519", ED25519_KEY, "", 0, "E", 0x64},
+    {"ed25519", HASH_A, "", 0, "e", 0},
+    {"ed25519", ED25519_KEY "=", "", 0, "e", 0},
+    {"ed25519", "", "", 0, "e", 0},
+    {"unix_socket", "", "", 0, "-", 0},
     /* an empty element stands for the account's own plugin and hash */
-    {"mysql_native_password", HASH_B, "[{},{\"plugin\":\"unix_socket\"}]", 0, ACCOUNT_NATIVE, 0x3f},
-    {"mysql_native_password", "invalid", "[{},{\"plugin\":\"unix_socket\"}]", 0,
-     ACCOUNT_UNSUPPORTED, -1},
-    {"ed25519", "x",
-     "[{},{\"plugin\":\"mysql_native_password\",\"authentication_string\":\"" HASH_A "\"}]", 0,
-     ACCOUNT_NATIVE, 0x66},
-    {"unix_socket", "", "[{\"plugin\":\"ed25519\",\"authentication_string\":\"x\"},{}]", 0,
-     ACCOUNT_UNSUPPORTED, -1},
-    {"mysql_native_password", HASH_A, "[{},", -EINVAL, ACCOUNT_UNSUPPORTED, -1},
-    {"mysql_native_password", HASH_A, "{}", -EINVAL, ACCOUNT_UNSUPPORTED, -1},
+    {NATIVE, HASH_B, "[{},{\"plugin\":\"unix_socket\"}]", 0, "N-", 0x3f},
+    {NATIVE, "invalid", "[{},{\"plugin\":\"unix_socket\"}]", 0, "n-", 0},
+    /* the order is the server's */
+    {NATIVE, HASH_A, "[{\"plugin\":\"ed25519\",\"authentication_string\":\"" ED25519_KEY "\"},{}]",
+     0, "EN", 0x64},
+    {"unix_socket", "", "[{\"plugin\":\"ed25519\",\"authentication_string\":\"x\"},{}]", 0, "e-",
+     0},
+    {NATIVE, HASH_A, "[{},", -EINVAL, "", 0},
+    {NATIVE, HASH_A, "{}", -EINVAL, "", 0},
 };
 
 START_TEST(rows_become_ways_to_log_in)
 {
     struct account account = {.user = "u", .host = "%"};
+    char ways[8] = "";
 
     ck_assert_int_eq(account_fill(&account, span_text(fills[_i].plugin), span_text(fills[_i].hash),
                                   span_text(fills[_i].auth_or)),
                      fills[_i].result);
-    ck_assert_int_eq(account.auth, fills[_i].auth);
-    if (fills[_i].first_byte >= 0)
-        ck_assert_int_eq(account.stored[0], fills[_i].first_byte);
-    free(account.plugin);
+    ck_assert_uint_lt(account.way_count, sizeof(ways));
+    for (size_t i = 0; i < account.way_count; i++) {
+        const struct account_way *way = &account.ways[i];
+        char letter = !way->plugin ? '-' : way->plugin == &auth_native_plugin ? 'n' : 'e';
+        ways[i] = way->usable ? (char)toupper(letter) : letter;
+    }
+    ck_assert_str_eq(ways, fills[_i].ways);
+    if (account.way_count && account.ways[0].usable)
+        ck_assert_int_eq(account.ways[0].stored[0], fills[_i].first_byte);
+    account_clear(&account);
+}
+END_TEST
+
+START_TEST(an_unknown_user_is_treated_like_a_known_one)
+{
+    struct accounts *accounts = accounts_new();
+    struct account socket_only = {.user = "s", .host = "%"};
+
+    ck_assert_ptr_null(accounts_stand_in(accounts, span_text("x")));
+    add(accounts, "a role", "", true);
+    ck_assert_int_eq(
+        account_fill(&socket_only, span_text("unix_socket"), span_text(""), span_text("")), 0);
+    accounts_add(accounts, &socket_only);
+    account_clear(&socket_only);
+    ck_assert_ptr_null(accounts_stand_in(accounts, span_text("x")));
+    add(accounts, "u", "%", false);
+    accounts_finish(accounts);
+    ck_assert_str_eq(accounts_stand_in(accounts, span_text("x"))->user, "u");
+    ck_assert_str_eq(accounts_stand_in(accounts, span_text(""))->user, "u");
+    accounts_unref(accounts);
 }
 END_TEST
 
 static uint64_t digest_of(struct account account, const char *hash, const char *auth_or)
 {
     ck_assert_int_eq(account_fill(&account, span_text(""), span_text(hash), span_text(auth_or)), 0);
-    free(account.plugin);
+    account_clear(&account);
     return account.digest;
 }
 
@@ -252,6 +286,7 @@ int main(void)
     tcase_add_test(tcase, a_role_never_logs_in);
     tcase_add_test(tcase, a_user_name_with_a_nul_matches_nobody_named);
     tcase_add_loop_test(tcase, rows_become_ways_to_log_in, 0, COUNT(fills));
+    tcase_add_test(tcase, an_unknown_user_is_treated_like_a_known_one);
     tcase_add_test(tcase, the_digest_changes_with_every_part);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);

@@ -323,21 +323,25 @@ START_TEST(extended_flags_of_a_client_count_only_without_the_old_one)
 }
 END_TEST
 
-START_TEST(names_above_the_limit_are_refused)
+/* Schema lengths from the limit on; user names of letters of one, two and four bytes. */
+START_TEST(a_schema_above_the_limit_is_refused_a_user_is_cut)
 {
-    for (int i = 0; i < 4; i++) {
-        size_t user_len = HANDSHAKE_USER_MAX_BYTES + (i == 1);
-        size_t schema_len = HANDSHAKE_SCHEMA_MAX_BYTES + (i == 2);
+    static const char *const letters[] = {"u", "\xc3\xbc", "\xf0\x9f\x90\xac"};
+    const size_t letter_len = strlen(letters[_i]);
+    for (size_t over = 0; over < 3; over++) {
         struct buf out = login_head(FLAGS | CLIENT_CONNECT_WITH_DB);
         struct login login;
-        for (size_t k = 0; k < user_len; k++)
-            buf_append_u8(&out, 'u');
+        for (size_t k = 0; k < HANDSHAKE_USER_MAX_CHARACTERS + over; k++)
+            buf_append_text(&out, letters[_i]);
         buf_append_zero(&out, 2);
-        for (size_t k = 0; k < schema_len; k++)
+        for (size_t k = 0; k < HANDSHAKE_SCHEMA_MAX_BYTES + over / 2; k++)
             buf_append_u8(&out, 's');
         buf_append_zero(&out, 1);
-        int expected = i == 1 || i == 2 ? -EPROTO : 0;
-        ck_assert_int_eq(login_parse(buf_span(&out), &login), expected);
+        ck_assert_int_eq(login_parse(buf_span(&out), &login), over == 2 ? -EPROTO : 0);
+        size_t wanted = HANDSHAKE_USER_MAX_CHARACTERS * letter_len;
+        if (wanted > HANDSHAKE_USER_MAX_BYTES)
+            wanted = HANDSHAKE_USER_MAX_BYTES;
+        ck_assert_uint_eq(login.user.len, wanted);
         buf_free(&out);
     }
 }
@@ -497,7 +501,7 @@ int main(void)
     tcase_add_loop_test(tests, each_form_of_a_login_is_read, 0,
                         sizeof login_cases / sizeof login_cases[0]);
     tcase_add_test(tests, extended_flags_of_a_client_count_only_without_the_old_one);
-    tcase_add_test(tests, names_above_the_limit_are_refused);
+    tcase_add_loop_test(tests, a_schema_above_the_limit_is_refused_a_user_is_cut, 0, 3);
     tcase_add_test(tests, an_old_client_with_a_short_packet_is_told_so);
     tcase_add_test(tests, a_login_of_causeway_sets_the_flags_of_its_fields);
     tcase_add_test(tests, a_change_user_may_end_early_but_not_within_a_field);
