@@ -236,9 +236,9 @@ enum step client_auth_finish(struct session *session)
 {
     struct ok_reply ok = {.status = session->status};
     struct buf out = {0};
-    /* A server reports the schema after COM_CHANGE_USER, though not after a login (measured). */
+    /* As a server reports it, after a login and after COM_CHANGE_USER (measured). */
     struct buf state = {0};
-    if (session->login->changes_user && session->vars.schema)
+    if (session->vars.schema)
         schema_state(&state, span_text(session->vars.schema));
     ok.state = buf_span(&state);
     ok_build(&out, session->login->seq, &ok, session->capabilities);

@@ -108,7 +108,7 @@ static const struct word words_h[] = {
 
 static const struct word words_i[] = {
     CALL("if"), CALL("ifnull"), PAREN("ignore"), PAREN("in"),
-    PLAIN("index", IS_DDL_OBJECT | IS_PAREN | IS_SHOW), PLAIN("indexes", IS_SHOW),
+    PLAIN("index", IS_DDL_OBJECT | IS_PAREN),
     CALL("inet6_aton"), CALL("inet6_ntoa"), CALL("inet_aton"), CALL("inet_ntoa"),
     WORD("information_schema", WORD_INFORMATION_SCHEMA, 0), VARIABLE("init_connect"),
     VARIABLE("innodb_lock_wait_timeout"), WORD("insert", WORD_INSERT, IS_CALL),
@@ -133,7 +133,7 @@ static const struct word words_j[] = {
 };
 
 static const struct word words_k[] = {
-    PAREN("key"), PLAIN("key_column_usage", IS_SCHEMA_TABLE), PLAIN("keys", IS_PAREN | IS_SHOW),
+    PAREN("key"), PLAIN("key_column_usage", IS_SCHEMA_TABLE), PAREN("keys"),
     PLAIN("keywords", IS_SCHEMA_TABLE), WORD("kill", WORD_KILL, 0),
 };
 
@@ -183,7 +183,7 @@ static const struct word words_o[] = {
 
 static const struct word words_p[] = {
     PLAIN("package", IS_ROUTINE | IS_SHOW_CREATE), PLAIN("parameters", IS_SCHEMA_TABLE),
-    PAREN("partition"), WORD("partitions", WORD_PARTITIONS, IS_SCHEMA_TABLE),
+    PAREN("partition"), WORD("partitions", WORD_PARTITIONS, 0),
     WORD("password", WORD_PASSWORD, IS_CALL), TIGHT("percent_rank"), TIGHT("percentile_cont"),
     TIGHT("percentile_disc"), PLAIN("performance_schema", IS_SERVER_SCHEMA | IS_VARIABLE),
     CALL("period_add"), CALL("period_diff"), WORD("persist", WORD_GLOBAL, 0),
@@ -255,7 +255,7 @@ static const struct word words_s[] = {
     CALL("st_polygonfromtext"), CALL("st_polygonfromwkb"), CALL("st_relate"), CALL("st_srid"),
     CALL("st_startpoint"), CALL("st_symdifference"), CALL("st_touches"), CALL("st_union"),
     CALL("st_within"), CALL("st_x"), CALL("st_y"), WORD("start", WORD_START, 0), CALL("startpoint"),
-    WORD("statement", WORD_STATEMENT, 0), PLAIN("statistics", IS_SCHEMA_TABLE),
+    WORD("statement", WORD_STATEMENT, 0),
     WORD("status", WORD_STATUS, 0), TIGHT("std"), TIGHT("stddev"), TIGHT("stddev_pop"),
     TIGHT("stddev_samp"), PLAIN("stop", IS_VERB), VARIABLE("storage_engine"), CALL("str_to_date"),
     PAREN("straight_join"), CALL("strcmp"), TIGHT("subdate"), TIGHT("substr"),
@@ -265,9 +265,9 @@ static const struct word words_s[] = {
 };
 
 static const struct word words_t[] = {
-    WORD("table", WORD_TABLE, IS_DDL_OBJECT | IS_PAREN | IS_SHOW_CREATE),
+    WORD("table", WORD_TABLE, IS_DDL_OBJECT | IS_PAREN),
     PLAIN("table_constraints", IS_SCHEMA_TABLE), PLAIN("table_privileges", IS_SCHEMA_TABLE),
-    WORD("tables", WORD_TABLES, IS_SCHEMA_TABLE | IS_SHOW), CALL("tan"),
+    WORD("tables", WORD_TABLES, IS_SHOW), CALL("tan"),
     WORD("temporary", WORD_TEMPORARY, 0), PAREN("text"), PAREN("then"), CALL("time"),
     CALL("time_format"), CALL("time_to_sec"), VARIABLE("time_zone"), CALL("timediff"),
     CALL("timestamp"), CALL("timestampadd"), CALL("timestampdiff"), PAREN("tinyint"), PAREN("to"),
