@@ -97,7 +97,7 @@ static void forget_session_state(struct session *session)
     session->running = NULL;
     session->trx = NULL;
     session->sticky = 0;
-    session->holds = false;
+    held_free(&session->held);
     session->trx_lost = false;
     session->was_reset = false;
     session->status = SERVER_STATUS_AUTOCOMMIT;

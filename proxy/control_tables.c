@@ -210,7 +210,7 @@ static void add_session(struct admin_table *out, const struct session *session, 
                                                            : NULL);
     admin_table_text(out, pin ? pin->name : NULL);
     admin_table_text(out, session->trx ? "yes" : "no");
-    admin_table_text(out, session->sticky ? "yes" : "no");
+    admin_table_text(out, session->sticky & STICKY_READS ? "yes" : "no");
     admin_table_text(out, vector);
     struct span key = session_key_name(session);
     if (key.data)

@@ -179,30 +179,62 @@ static void note_follower_seen(struct session *session)
     session_settle(session);
 }
 
+/* The text that ran; no data: it was too long to hold, or there is none. */
+static struct span sql_of(const struct session *session)
+{
+    const struct command *command = &session->command;
+    if (command->statement)
+        return buf_span(&command->statement->sql);
+    if (command->code != COM_QUERY || command->streamed || command->len <= PACKET_HEADER_BYTES + 1)
+        return (struct span){0};
+    return span_of(stream_data(&session->client) + PACKET_HEADER_BYTES + 1,
+                   command->len - PACKET_HEADER_BYTES - 1);
+}
+
+static void note_held(struct session *session)
+{
+    const struct command *command = &session->command;
+    /* What a compound statement names it may have passed by. */
+    bool unsure = command->failed || command->flags & CLASS_OPAQUE;
+    bool moves = (command->flags & (CLASS_MULTI | CLASS_USE)) == (CLASS_MULTI | CLASS_USE);
+    session->sticky =
+        held_note(&session->held, session->sticky, sql_of(session), session_lex_mode(session),
+                  moves ? NULL : session->vars.schema, unsure);
+}
+
+/* Something changed that has no name. SET session_track_… is reported so too: Causeway's own
+ * settings again. */
+static void note_unnamed(struct session *session)
+{
+    const struct command *command = &session->command;
+    const unsigned known = CLASS_HOLDS | CLASS_USER_VARIABLE | CLASS_SET_ROLE | CLASS_SET;
+    if (command->flags & CLASS_SET)
+        session->running->needs_setup = true;
+    if (command->flags & known && !(command->flags & CLASS_OPAQUE))
+        return;
+    session->sticky |= STICKY_UNKNOWN;
+    session->running->tainted = true;
+}
+
+/* An error does not undo what happened before it. */
 static void note_sticky(struct session *session)
 {
     const struct command *command = &session->command;
-    if (command->flags & CLASS_TEMPORARY)
-        session->sticky |= STICKY_TEMPORARY;
-    if (command->flags & CLASS_LOCK_TABLES)
-        session->sticky |= STICKY_LOCKED;
-    if (command->flags & CLASS_UNLOCK_TABLES)
-        session->sticky &= ~(unsigned)STICKY_LOCKED;
+    if (command->code != COM_QUERY && command->code != COM_STMT_EXECUTE &&
+        command->code != COM_STMT_BULK_EXECUTE)
+        return;
+    if (command->flags & CLASS_HOLDS)
+        note_held(session);
+    if (command->flags & CLASS_USER_VARIABLE)
+        session->sticky |= STICKY_VARIABLES;
+    if (command->flags & CLASS_OPAQUE)
+        session->sticky |= STICKY_ROUTINE;
     if (command->flags & CLASS_SET_ROLE) {
         session->sticky |= STICKY_ROLE;
         session->running->tainted = true;
     }
-    if (!command->state_changed || command->named_change)
-        return;
-    /* Something changed that has no name: user variables, temporary tables, a role, SQL PREPARE. */
-    session->holds = true;
-    if (command->flags & CLASS_OPAQUE) {
-        session->sticky |= STICKY_UNKNOWN;
-        session->running->tainted = true;
-    }
-    /* SET session_track_… is reported without its name too: Causeway's own settings again. */
-    if (command->flags & CLASS_SET)
-        session->running->needs_setup = true;
+    if (command->state_changed && (!command->named_change || command->flags & CLASS_OPAQUE))
+        note_unnamed(session);
 }
 
 /* SET NAMES x alone implies the collation that goes with x; with COLLATE, or SET CHARACTER SET, it
@@ -222,7 +254,7 @@ static void note_collation(struct session *session)
 static void note_reset(struct session *session)
 {
     session->sticky &= STICKY_ROLE | STICKY_UNKNOWN; /* a reset keeps the role (measured) */
-    session->holds = session->sticky != 0;
+    held_free(&session->held);
     session->was_reset = true;
     (void)session_name_key(session, (struct span){0}); /* a user variable like others */
     statements_clear(&session->statements);
@@ -239,9 +271,11 @@ void relay_note_end(struct session *session)
     struct backend *backend = session->running;
     if (backend->guarded)
         note_follower_seen(session);
-    if (command->failed || backend->guarded)
+    if (backend->guarded)
         return;
     note_sticky(session);
+    if (command->failed)
+        return;
     note_collation(session);
     if (command->code == COM_RESET_CONNECTION)
         note_reset(session);

@@ -146,6 +146,7 @@ void session_open(struct worker *worker, int fd, const struct sockaddr *peer)
     list_init(&session->bound_waiter.node);
     requirement_init(&session->requirement);
     sessvars_init(&session->vars);
+    held_init(&session->held);
     statements_init(&session->statements, &worker->statement_slab);
     ev_timer_init(&session->timer, on_timer, 0., 0.);
     stream_open(&session->client, worker->loop, &worker->stream_pool, fd, on_client, session);
@@ -159,7 +160,8 @@ static void release_or_drop(struct session *session, struct backend **place, con
     if (!backend)
         return;
     bool in_use = session->running == backend && session->state > SESSION_COMMAND;
-    if (in_use || session->sticky || session->trx == backend || backend->state != BACKEND_READY) {
+    if (in_use || session->sticky & STICKY_READS || session->trx == backend ||
+        backend->state != BACKEND_READY) {
         *place = NULL;
         backend_close(backend, why);
     } else {
@@ -190,6 +192,7 @@ void session_close(struct session *session, const char *why)
     identity_unref(session->identity);
     session->identity = NULL;
     sessvars_free(&session->vars);
+    held_free(&session->held);
     buf_free(&session->refusal);
     statements_clear(&session->statements);
     memory_wipe(session->salt, sizeof(session->salt));

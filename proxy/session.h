@@ -8,6 +8,7 @@
 #include "proxy/keys.h"
 #include "proxy/proto/result.h"
 #include "proxy/statements.h"
+#include "router/held.h"
 #include "router/policy.h"
 #include "router/requirement.h"
 #include "router/sessvars.h"
@@ -44,15 +45,6 @@ enum session_state {
 #define X(state, step) SESSION_##state,
     SESSION_STATES(X)
 #undef X
-};
-
-/* What only the leader connection of a session has. */
-enum sticky {
-    STICKY_TEMPORARY = 1, /* temporary tables */
-    STICKY_LOCKED = 2,    /* LOCK TABLES, until UNLOCK TABLES */
-    STICKY_ROLE = 4,      /* SET ROLE */
-    STICKY_UNKNOWN = 8,   /* a procedure or the like changed state that was not named */
-    STICKY_REPLICA = 16,  /* registered as a replica, or following the log */
 };
 
 /* The command under way. */
@@ -126,9 +118,9 @@ struct session {
     uint8_t salt[SALT_BYTES];
     uint64_t capabilities;
     uint16_t collation;
-    bool client_ended; /* the client's half of the socket is closed */
-    unsigned sticky;   /* enum sticky: why its reads stay on the leader */
-    bool holds;        /* its leader connection has what can't be replayed: user variables … */
+    bool client_ended;      /* the client's half of the socket is closed */
+    unsigned sticky;        /* enum sticky: why it keeps its leader connection … */
+    struct held held;       /* … and what these reasons are called */
     bool single_statements; /* COM_SET_OPTION switched multi-statements off (or the login did not
                                ask) */
     bool was_reset;         /* COM_RESET_CONNECTION: variables are the server's, not the login's */

@@ -140,7 +140,7 @@ static bool cannot_commit(const struct session *session)
 static void lost_in_flight(struct session *session, bool guarded, bool was_trx, unsigned slot)
 {
     struct command *command = &session->command;
-    if (!guarded && (session->sticky || session->holds)) {
+    if (!guarded && session->sticky & STICKY_SURELY) {
         session_close(session, "its leader connection is gone, and with it what can't be replayed");
     } else if (command->begun) {
         session->trx_lost = session->trx_lost || was_trx;
@@ -174,7 +174,7 @@ static void lost_before_send(struct session *session, const struct backend *back
 {
     bool servers_word =
         backend->error_code < 2000; /* an ERR of the server, not of the connection */
-    if (!backend->guarded && (session->sticky || session->holds))
+    if (!backend->guarded && session->sticky & STICKY_SURELY)
         session_close(session, "its leader connection is gone, and with it what can't be replayed");
     else if (was_trx)
         lose_transaction(session);
@@ -188,7 +188,7 @@ static void lost_before_send(struct session *session, const struct backend *back
 static void lost_idle(struct session *session, bool guarded, bool was_trx)
 {
     session->trx_lost = session->trx_lost || was_trx; /* until the client has heard of it */
-    if (!guarded && (session->sticky || session->holds))
+    if (!guarded && session->sticky & STICKY_SURELY)
         session_close(session, "its leader connection is gone, and with it what can't be replayed");
 }
 

@@ -280,6 +280,7 @@ static bool transaction_is_read_only(struct scan *scan)
 /* True: it opens a read-only transaction. */
 static bool judge_start(struct scan *scan)
 {
+    scan->flags |= CLASS_HOLDS;
     scan_skip(scan);
     bool transaction = scan_id(scan) == WORD_TRANSACTION;
     if (transaction)
@@ -299,12 +300,13 @@ static void judge_begin(struct scan *scan)
     if (!scan_at_end(scan) && scan_id(scan) != WORD_WORK)
         judge_compound(scan, CLASS_OPAQUE);
     else
-        judge_quiet(scan, CALLS_OFF, 0);
+        judge_quiet(scan, CALLS_OFF, CLASS_HOLDS);
 }
 
 /* CREATE and ALTER: temporary, or with a body of statements? */
 static void judge_ddl(struct scan *scan, bool create)
 {
+    scan->flags |= create ? 0 : CLASS_HOLDS;
     scan_skip(scan);
     while (!scan_at_end(scan)) {
         if ((scan_bits(scan) & IS_ROUTINE) != 0) {
@@ -314,7 +316,7 @@ static void judge_ddl(struct scan *scan, bool create)
         if ((scan_bits(scan) & IS_DDL_OBJECT) != 0)
             break;
         if (scan_id(scan) == WORD_TEMPORARY && create)
-            scan->flags |= CLASS_TEMPORARY;
+            scan->flags |= CLASS_HOLDS;
         scan_skip(scan);
     }
     scan->quiet = !scan_at_end(scan);
@@ -329,7 +331,7 @@ static void judge_flush(struct scan *scan)
     scan_raise(scan, VERDICT_LEADER);
     for (; !scan_at_end(scan); scan_skip(scan)) {
         if (scan_id(scan) == WORD_LOCK || scan_id(scan) == WORD_EXPORT)
-            scan->flags |= CLASS_LOCK_TABLES;
+            scan->flags |= CLASS_HOLDS;
     }
 }
 
@@ -367,7 +369,9 @@ static void judge_help(struct scan *scan)
 /* What a statement begins with when it needs no function of its own. */
 static void judge_other(struct scan *scan)
 {
-    bool quiet = scan_id(scan) == WORD_QUIET;
+    bool quiet = scan_id(scan) == WORD_QUIET || scan_id(scan) == WORD_QUIET_HOLDS;
+    if (scan_id(scan) == WORD_HOLDS || scan_id(scan) == WORD_QUIET_HOLDS)
+        scan->flags |= CLASS_HOLDS;
     if ((scan_bits(scan) & IS_VERB) != 0)
         judge_write(scan, CALLS_OFF, 0);
     else
@@ -413,8 +417,8 @@ static bool judge_statement(struct scan *scan)
     case WORD_DO:
     case WORD_EXECUTE: judge_write(scan, CALLS_ON, CLASS_OPAQUE); break;
     case WORD_KILL: judge_quiet(scan, CALLS_OFF, CLASS_KILL); break;
-    case WORD_LOCK: judge_quiet(scan, CALLS_OFF, CLASS_LOCK_TABLES); break;
-    case WORD_UNLOCK: judge_quiet(scan, CALLS_OFF, CLASS_UNLOCK_TABLES); break;
+    case WORD_LOCK: judge_quiet(scan, CALLS_OFF, CLASS_HOLDS); break;
+    case WORD_UNLOCK: judge_quiet(scan, CALLS_OFF, CLASS_HOLDS); break;
     case WORD_USE: judge_quiet(scan, CALLS_OFF, CLASS_USE); break;
     case WORD_FLUSH: judge_flush(scan); break;
     default:

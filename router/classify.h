@@ -22,10 +22,9 @@ enum class_target {
 };
 
 enum class_flags {
-    CLASS_MULTI = 1 << 0,         /* more than one statement */
-    CLASS_TEMPORARY = 1 << 1,     /* creates a temporary table (its session stays on the leader) */
-    CLASS_LOCK_TABLES = 1 << 2,   /* LOCK TABLES, FLUSH TABLES … WITH READ LOCK */
-    CLASS_UNLOCK_TABLES = 1 << 3, /* UNLOCK TABLES */
+    CLASS_MULTI = 1 << 0, /* more than one statement */
+    CLASS_HOLDS = 1 << 1, /* may begin or end what only its connection has: held_note() knows */
+    CLASS_USER_VARIABLE = 1 << 2, /* a user variable stands in it */
     CLASS_SET = 1 << 4,           /* a SET of variables, names or character set, and nothing else */
     CLASS_SET_ROLE = 1 << 5,      /* SET ROLE (or SET DEFAULT ROLE) occurs */
     CLASS_OPAQUE = 1 << 6, /* may do what its text does not show: CALL, EXECUTE, DO, a function

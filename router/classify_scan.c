@@ -176,6 +176,8 @@ static void judge_call(struct scan *scan)
         raise_opaque(scan);
     } else if ((bits & IS_CALL_LEADER) != 0) {
         scan_raise(scan, VERDICT_LEADER);
+        if (scan_id(scan) == WORD_LOCK_CALL)
+            scan->flags |= CLASS_HOLDS;
     } else if ((bits & IS_CALL_PREVIOUS) != 0) {
         scan_raise(scan, VERDICT_PREVIOUS);
     }
@@ -288,6 +290,7 @@ static void judge_user_variable(struct scan *scan)
 {
     static const char name[] = "@causeway_key";
     scan_raise(scan, VERDICT_LEADER);
+    scan->flags |= CLASS_USER_VARIABLE;
     struct span text = scan->token.text;
     const char *wanted = name;
     size_t len = sizeof(name) - 1;

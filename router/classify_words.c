@@ -20,7 +20,7 @@ static const struct word words_a[] = {
 };
 
 static const struct word words_b[] = {
-    PLAIN("backup", IS_VERB), WORD("begin", WORD_BEGIN, 0), CALL("benchmark"), PAREN("between"),
+    WORD("backup", WORD_HOLDS, IS_VERB), WORD("begin", WORD_BEGIN, 0), CALL("benchmark"), PAREN("between"),
     VARIABLE("big_tables"), PAREN("bigint"), CALL("bin"), PAREN("binary"),
     PLAIN("binlog_gtid_pos", IS_CALL_LEADER), PAREN("bit"), TIGHT("bit_and"), CALL("bit_count"),
     CALL("bit_length"), TIGHT("bit_or"), TIGHT("bit_xor"), PAREN("blob"), CALL("boundary"),
@@ -60,14 +60,14 @@ static const struct word words_d[] = {
     PLAIN("database", IS_CALL | IS_DDL_OBJECT | IS_SHOW_CREATE), PLAIN("databases", IS_SHOW),
     CALL("date"), TIGHT("date_add"), CALL("date_format"), TIGHT("date_sub"), CALL("datediff"),
     PAREN("datetime"), CALL("day"), CALL("dayname"), CALL("dayofmonth"), CALL("dayofweek"),
-    CALL("dayofyear"), PLAIN("deallocate", IS_VERB), PAREN("dec"), PAREN("decimal"), CALL("decode"),
+    CALL("dayofyear"), WORD("deallocate", WORD_HOLDS, IS_VERB), PAREN("dec"), PAREN("decimal"), CALL("decode"),
     CALL("decode_histogram"), CALL("decode_oracle"), WORD("default", WORD_DEFAULT, IS_CALL_LEADER),
     VARIABLE("default_storage_engine"), VARIABLE("default_week_format"), CALL("degrees"),
     WORD("delete", WORD_DELETE, IS_LEADER), TIGHT("dense_rank"), CALL("des_decrypt"),
     CALL("des_encrypt"), WORD("desc", WORD_DESCRIBE, 0), WORD("describe", WORD_DESCRIBE, 0),
     WORD("diagnostics", WORD_DIAGNOSTICS, 0), CALL("dimension"), CALL("disjoint"),
     PAREN("distinct"), PAREN("distinctrow"), PAREN("div"), VARIABLE("div_precision_increment"),
-    WORD("do", WORD_DO, 0), PAREN("double"), WORD("drop", WORD_QUIET, IS_VERB), PAREN("dual"),
+    WORD("do", WORD_DO, 0), PAREN("double"), WORD("drop", WORD_QUIET_HOLDS, IS_VERB), PAREN("dual"),
     PLAIN("dumpfile", IS_LEADER),
 };
 
@@ -96,13 +96,13 @@ static const struct word words_g[] = {
     CALL("geometrycollection"), CALL("geometrycollectionfromtext"),
     CALL("geometrycollectionfromwkb"), CALL("geometryfromtext"), CALL("geometryfromwkb"),
     CALL("geometryn"), CALL("geometrytype"), CALL("geomfromtext"), CALL("geomfromwkb"),
-    WORD("get", WORD_GET, 0), CALL("get_format"), PLAIN("get_lock", IS_CALL_LEADER),
+    WORD("get", WORD_GET, 0), CALL("get_format"), WORD("get_lock", WORD_LOCK_CALL, IS_CALL_LEADER),
     CALL("glength"), WORD("global", WORD_GLOBAL, 0), WORD("grant", WORD_QUIET, IS_VERB), CALL("greatest"),
     PAREN("group"), TIGHT("group_concat"), VARIABLE("group_concat_max_len"),
 };
 
 static const struct word words_h[] = {
-    PLAIN("handler", IS_VERB), PAREN("having"), WORD("help", WORD_HELP, 0), CALL("hex"),
+    WORD("handler", WORD_HOLDS, IS_VERB), PAREN("having"), WORD("help", WORD_HELP, 0), CALL("hex"),
     PAREN("high_priority"), CALL("hour"),
 };
 
@@ -190,7 +190,7 @@ static const struct word words_p[] = {
     WORD("persist_only", WORD_GLOBAL, 0), CALL("pi"), CALL("point"), CALL("pointfromtext"),
     CALL("pointfromwkb"), CALL("pointn"), CALL("pointonsurface"), CALL("polyfromtext"),
     CALL("polyfromwkb"), CALL("polygon"), CALL("polygonfromtext"), CALL("polygonfromwkb"),
-    TIGHT("position"), CALL("pow"), CALL("power"), PLAIN("prepare", IS_VERB),
+    TIGHT("position"), CALL("pow"), CALL("power"), WORD("prepare", WORD_HOLDS, IS_VERB),
     WORD("previous", WORD_PREVIOUS, 0), PLAIN("procedure", IS_LEADER | IS_ROUTINE | IS_SHOW_CREATE),
     VARIABLE("protocol_version"), PLAIN("purge", IS_VERB),
 };
@@ -204,8 +204,8 @@ static const struct word words_r[] = {
     PAREN("real"), WORD("recursive", WORD_RECURSIVE, IS_PAREN),
     PLAIN("referential_constraints", IS_SCHEMA_TABLE), PAREN("regexp"), CALL("regexp_instr"),
     CALL("regexp_replace"), CALL("regexp_substr"), WORD("release", WORD_QUIET, IS_VERB),
-    PLAIN("release_all_locks", IS_CALL_LEADER), PLAIN("release_lock", IS_CALL_LEADER),
-    WORD("rename", WORD_QUIET, IS_VERB), PLAIN("repair", IS_VERB), CALL("repeat"),
+    WORD("release_all_locks", WORD_LOCK_CALL, IS_CALL_LEADER), WORD("release_lock", WORD_LOCK_CALL, IS_CALL_LEADER),
+    WORD("rename", WORD_QUIET_HOLDS, IS_VERB), PLAIN("repair", IS_VERB), CALL("repeat"),
     WORD("replace", WORD_REPLACE, IS_CALL), CALL("replace_oracle"), PLAIN("reset", IS_VERB),
     PLAIN("resignal", IS_VERB), PAREN("return"), CALL("reverse"), WORD("revoke", WORD_QUIET, IS_VERB),
     CALL("right"), PAREN("rlike"), WORD("role", WORD_ROLE, IS_DDL_OBJECT),

@@ -39,17 +39,20 @@ enum word_id {
     WORD_GET,
     WORD_GLOBAL, /* and PERSIST */
     WORD_HELP,
+    WORD_HOLDS, /* verbs that begin or end what only the connection has: HANDLER, PREPARE … */
     WORD_INFORMATION_SCHEMA,
     WORD_INSERT,
     WORD_KILL,
     WORD_LOAD,
     WORD_LOCK,
+    WORD_LOCK_CALL, /* GET_LOCK() and what releases it */
     WORD_NEXT,
     WORD_ONLY,
     WORD_PARTITIONS,
     WORD_PASSWORD,
     WORD_PREVIOUS,
-    WORD_QUIET, /* every verb whose statement does no plain read: COMMIT, DROP, GRANT … */
+    WORD_QUIET,       /* every verb whose statement does no plain read: COMMIT, DROP, GRANT … */
+    WORD_QUIET_HOLDS, /* both: DROP, RENAME */
     WORD_READ,
     WORD_RECURSIVE,
     WORD_REPLACE,
