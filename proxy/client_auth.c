@@ -4,6 +4,8 @@
 #include "proxy/base/log.h"
 #include "proxy/base/memory.h"
 #include "proxy/client_login.h"
+#include "proxy/client_tls.h"
+#include "proxy/net/tls.h"
 #include "proxy/proto/capability.h"
 #include "proxy/proto/command.h"
 #include "proxy/proto/reply.h"
@@ -20,8 +22,9 @@ enum {
     CHANGES_REFUSED_MAX = 3, /* then a server hears no COM_CHANGE_USER any more (measured) */
 };
 
-/* What Causeway speaks with clients: all of MariaDB 10.11 but for TLS, compression and the caching
- * of result metadata. Not bit 0: a MariaDB server leaves it out to say that bits 32 and up count.
+/* What Causeway speaks with clients: all of MariaDB 10.11 but for compression and the caching of
+ * result metadata; TLS where there is a certificate. Not bit 0: a MariaDB server leaves it out to
+ * say that bits 32 and up count.
  */
 #define OFFERED                                                                                    \
     (CLIENT_FOUND_ROWS | CLIENT_LONG_FLAG | CLIENT_CONNECT_WITH_DB | CLIENT_NO_SCHEMA |            \
@@ -49,7 +52,9 @@ void client_auth_forget(struct session *session)
 
 uint8_t client_auth_seq(const struct session *session)
 {
-    return session->login ? session->login->seq : 1;
+    if (session->login)
+        return session->login->seq;
+    return stream_is_tls(&session->client) ? 2 : 1; /* behind an SSLRequest */
 }
 
 bool client_auth_goes_on(const struct session *session)
@@ -62,7 +67,7 @@ void client_auth_begin(struct session *session)
     struct greeting greeting = {
         .version = span_text(session->worker->topology->version),
         .connection_id = session->id,
-        .capabilities = OFFERED,
+        .capabilities = OFFERED | client_tls_offer(session),
         .collation = DEFAULT_COLLATION,
         .status = SERVER_STATUS_AUTOCOMMIT,
         .plugin = span_text(NATIVE_PLUGIN),
@@ -181,11 +186,13 @@ static enum step take_proof(struct session *session, struct span proof,
 enum step step_login_response(struct session *session)
 {
     struct span payload;
-    /* The answer to the greeting has sequence number 1, as client_auth_seq says before a login. */
+    /* client_auth_seq says before a login which number the answer to the greeting has. */
     if (peek(session, &payload) <= 0)
         return STEP_WAIT;
     struct login login;
     int error = login_parse(payload, &login);
+    if (error == -EAGAIN && client_tls_start(session, PACKET_HEADER_BYTES + payload.len))
+        return STEP_WAIT;
     if (error) {
         session_protocol_error(session, error == -EAGAIN       ? "TLS was asked for but not offered"
                                         : error == -EOPNOTSUPP ? "client without protocol 4.1"
@@ -194,7 +201,7 @@ enum step step_login_response(struct session *session)
     }
     session->capabilities = login.capabilities & (OFFERED | CLIENT_LONG_PASSWORD);
     session->collation = login.collation;
-    take_login(session, &login, 2, false);
+    take_login(session, &login, (uint8_t)(client_auth_seq(session) + 1), false);
     session_enter(session, SESSION_LOGIN_VERIFY);
     /* The greeting asked for native; a proof of another plugin is for a nonce it made up. */
     enum step step = STEP_MORE;

@@ -6,6 +6,7 @@
 #include "proxy/base/memory.h"
 #include "proxy/config_parse.h"
 #include "proxy/config_secrets.h"
+#include "proxy/config_tls.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -222,6 +223,7 @@ static void check_whole(struct config_parse *parse)
     check_cluster_password(parse);
     check_console(parse);
     check_http(parse);
+    config_tls_load(parse);
 }
 
 struct config *config_load(const char *path, struct config_errors *errors)
@@ -268,6 +270,7 @@ void config_unref(struct config *config)
     for (unsigned i = 0; i < CONFIG_SECTION_COUNT; i++)
         if (!config_section_named((enum config_section)i))
             config_keys_release((enum config_section)i, config);
+    config_tls_release(config);
     free(config->path);
     free(config);
 }

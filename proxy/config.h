@@ -27,6 +27,11 @@ struct config_user {
     char *password_env;  /* as written, or NULL */
 };
 
+struct tls_context;
+
+/* tls = off | optional | required */
+enum tls_mode { TLS_OFF, TLS_OPTIONAL, TLS_REQUIRED };
+
 struct config {
     atomic_uint references;
     char *path;
@@ -44,6 +49,11 @@ struct config {
     uint32_t login_timeout_ms;
     uint32_t drain_ms;
     uint32_t idle_server_timeout_ms; /* a pooled server connection unused for so long is closed */
+    int tls;                         /* enum tls_mode: of clients */
+    char *tls_cert;                  /* as written, or NULL */
+    char *tls_key;
+    char *tls_ca;
+    struct tls_context *client_tls; /* from these files; NULL with TLS_OFF */
 
     char *cluster_user; /* [cluster] */
     char *cluster_password;

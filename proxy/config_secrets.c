@@ -7,8 +7,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-/* A file's path counts from the folder of proxy.ini. malloc'd. */
-static char *path_beside(const char *ini_path, const char *path)
+char *config_path_beside(const char *ini_path, const char *path)
 {
     const char *slash = strrchr(ini_path, '/');
     struct buf full = {0};
@@ -41,7 +40,7 @@ static void read_password_file(struct config_parse *parse, const struct config_p
                                const char *key, const char *path, char **password)
 {
     char line[514]; /* the longest password, a line end and a NUL */
-    char *full = path_beside(parse->config->path, path);
+    char *full = config_path_beside(parse->config->path, path);
     FILE *file = fopen(full, "re");
     const char *why = file ? read_first_line(file, line, sizeof(line)) : strerror(errno);
     if (why)

@@ -5,6 +5,9 @@
 
 #include "proxy/config_parse.h"
 
+/* A file's path counts from the folder of proxy.ini. malloc'd. */
+char *config_path_beside(const char *ini_path, const char *path);
+
 /* `key` and `file_key` exclude each other; the first line of the file at `path` becomes `password`.
  * True when one of them is there. What is wrong becomes a problem of `parse`. */
 bool config_check_password(struct config_parse *parse, enum config_section section, const char *key,

@@ -56,8 +56,12 @@ static void client_readable(struct session *session)
         stream_pause(&session->client);
         return;
     }
+    if (n == -EPROTO) {
+        session_protocol_error(session, stream_error_text(&session->client, (int)n));
+        return;
+    }
     if (n < 0) {
-        session_close(session, strerror((int)-n));
+        session_close(session, stream_error_text(&session->client, (int)n));
         return;
     }
     if (n == 0) {

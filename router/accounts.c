@@ -46,6 +46,9 @@ void accounts_add(struct accounts *accounts, const struct account *account)
     *copy = *account;
     copy->user = text_copy(account->user);
     copy->host = text_copy(account->host);
+    copy->tls_cipher = text_copy(account->tls_cipher);
+    copy->tls_issuer = text_copy(account->tls_issuer);
+    copy->tls_subject = text_copy(account->tls_subject);
     copy->ways = memory_zalloc((account->way_count + 1) * sizeof(copy->ways[0]));
     for (size_t i = 0; i < account->way_count; i++) {
         copy->ways[i] = account->ways[i];
@@ -161,6 +164,9 @@ void accounts_unref(struct accounts *accounts)
 
         free(account->user);
         free(account->host);
+        free(account->tls_cipher);
+        free(account->tls_issuer);
+        free(account->tls_subject);
         account_clear(account);
     }
     if (accounts->count > 0)
@@ -386,10 +392,15 @@ void account_clear(struct account *account)
     account->way_count = 0;
 }
 
+static uint64_t digest_add_text(uint64_t digest, const char *text)
+{
+    return digest_add(digest, text, text != NULL ? strlen(text) : 0);
+}
+
 int account_fill(struct account *account, struct span plugin, struct span hash,
                  struct span auth_or_json)
 {
-    const uint8_t flags[] = {account->locked, account->requires_tls, account->is_role,
+    const uint8_t flags[] = {account->locked, (uint8_t)account->tls, account->is_role,
                              account->limited};
     uint64_t digest = DIGEST_START;
     int result = 0;
@@ -398,10 +409,11 @@ int account_fill(struct account *account, struct span plugin, struct span hash,
         result = ways_add(account, plugin, hash, auth_or_json);
     else
         way_add(account, plugin, hash);
-    if (account->user != NULL)
-        digest = digest_add(digest, account->user, strlen(account->user));
-    if (account->host != NULL)
-        digest = digest_add(digest, account->host, strlen(account->host));
+    digest = digest_add_text(digest, account->user);
+    digest = digest_add_text(digest, account->host);
+    digest = digest_add_text(digest, account->tls_cipher);
+    digest = digest_add_text(digest, account->tls_issuer);
+    digest = digest_add_text(digest, account->tls_subject);
     digest = digest_add(digest, flags, sizeof(flags));
     digest = digest_add(digest, plugin.data, plugin.len);
     digest = digest_add(digest, hash.data, hash.len);

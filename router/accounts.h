@@ -18,15 +18,26 @@ struct account_way {
     uint8_t stored[AUTH_STORED_MAX_BYTES];
 };
 
+/* REQUIRE of an account, in the order of ssl_type in mysql.global_priv. */
+enum account_tls {
+    ACCOUNT_TLS_NONE,
+    ACCOUNT_TLS_ANY,       /* REQUIRE SSL */
+    ACCOUNT_TLS_X509,      /* a certificate that holds */
+    ACCOUNT_TLS_SPECIFIED, /* what is not empty of cipher, issuer, subject */
+};
+
 struct account {
     char *user; /* "" is anonymous */
     char *host; /* pattern: %, _, an address, address/netmask, a name */
     size_t way_count;
     struct account_way *ways; /* in the order in which the server tries them */
     bool locked;
-    bool requires_tls; /* REQUIRE SSL, X509 … */
-    bool is_role;      /* roles never match a login */
-    bool limited;      /* MAX_USER_CONNECTIONS: the server counts its connections */
+    bool is_role; /* roles never match a login */
+    bool limited; /* MAX_USER_CONNECTIONS: the server counts its connections */
+    enum account_tls tls;
+    char *tls_cipher;  /* with ACCOUNT_TLS_SPECIFIED; NULL or "": any */
+    char *tls_issuer;  /* as X509_NAME_oneline writes it */
+    char *tls_subject; /* likewise */
     uint64_t digest;   /* changes whenever anything of the account does */
 };
 

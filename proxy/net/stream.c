@@ -1,5 +1,5 @@
 /* A socket on a libev loop: see stream.h. */
-#include "proxy/net/stream.h"
+#include "proxy/net/stream_layer.h"
 
 #include "proxy/base/list.h"
 #include "proxy/base/memory.h"
@@ -10,110 +10,31 @@
 #include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-struct stream_buffer {
-    struct stream_buffer *next; /* on a free list */
-    size_t cap;
-    size_t start;
-    size_t end;
-    uint8_t data[];
-};
-
 enum {
-    KEEP_SMALL = 256, /* free buffers that a thread keeps */
-    KEEP_LARGE = 16,
     KEEPALIVE_IDLE_S = 60, /* a vanished peer is noticed after 60 + 3 * 10 s */
     KEEPALIVE_INTERVAL_S = 10,
     KEEPALIVE_PROBES = 3,
+    WIRE_KEPT_BYTES = 2 * STREAM_LARGE_BYTES,
 };
 
-/* --- the buffers of a thread --- */
+/* --- the socket --- */
 
-void stream_pool_init(struct stream_pool *pool)
-{
-    *pool = (struct stream_pool){0};
-}
-
-static void free_all(struct stream_buffer *buffer)
-{
-    while (buffer) {
-        struct stream_buffer *next = buffer->next;
-        free(buffer);
-        buffer = next;
-    }
-}
-
-void stream_pool_close(struct stream_pool *pool)
-{
-    assert(pool->borrowed_bytes == 0);
-    free_all(pool->free_small);
-    free_all(pool->free_large);
-    *pool = (struct stream_pool){0};
-}
-
-static struct stream_buffer *pool_take(struct stream_buffer **free_list, unsigned *count)
-{
-    struct stream_buffer *buffer = *free_list;
-    if (buffer) {
-        *free_list = buffer->next;
-        (*count)--;
-    }
-    return buffer;
-}
-
-static struct stream_buffer *buffer_borrow(struct stream_pool *pool, size_t len)
-{
-    struct stream_buffer *buffer = NULL;
-    size_t cap = len;
-    if (len <= STREAM_SMALL_BYTES) {
-        cap = STREAM_SMALL_BYTES;
-        buffer = pool_take(&pool->free_small, &pool->small_count);
-    } else if (len <= STREAM_LARGE_BYTES) {
-        cap = STREAM_LARGE_BYTES;
-        buffer = pool_take(&pool->free_large, &pool->large_count);
-    }
-    if (!buffer) {
-        buffer = memory_resize(NULL, sizeof(*buffer) + cap);
-        buffer->cap = cap;
-    }
-    buffer->next = NULL;
-    buffer->start = 0;
-    buffer->end = 0;
-    pool->borrowed_bytes += buffer->cap;
-    return buffer;
-}
-
-static void buffer_return(struct stream_pool *pool, struct stream_buffer *buffer)
-{
-    pool->borrowed_bytes -= buffer->cap;
-    if (buffer->cap == STREAM_SMALL_BYTES && pool->small_count < KEEP_SMALL) {
-        buffer->next = pool->free_small;
-        pool->free_small = buffer;
-        pool->small_count++;
-    } else if (buffer->cap == STREAM_LARGE_BYTES && pool->large_count < KEEP_LARGE) {
-        buffer->next = pool->free_large;
-        pool->free_large = buffer;
-        pool->large_count++;
-    } else {
-        free(buffer);
-    }
-}
-
-/* --- the plain socket --- */
-
-static ssize_t plain_receive(struct stream *stream, void *data, size_t len)
+static ssize_t socket_receive(struct stream *stream, void *data, size_t len)
 {
     ssize_t n;
     do
         n = recv(stream->watcher.fd, data, len, 0);
     while (n < 0 && errno == EINTR);
+    if (n > 0)
+        stream->busy_peer = (size_t)n == len;
     return n < 0 ? -errno : n;
 }
 
-static ssize_t plain_send(struct stream *stream, const struct iovec *parts, int count)
+static ssize_t socket_send(struct stream *stream, const struct iovec *parts, int count)
 {
     struct msghdr message = {.msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)count};
     ssize_t n;
@@ -124,9 +45,22 @@ static ssize_t plain_send(struct stream *stream, const struct iovec *parts, int 
     return n < 0 ? -errno : n;
 }
 
-static const struct stream_transport plain_transport = {plain_receive, plain_send};
-
 /* --- life --- */
+
+static bool pending(const struct stream *stream)
+{
+    for (const struct stream_layer *layer = stream->top; layer; layer = layer->below)
+        if (layer->kind->pending(layer))
+            return true;
+    return false;
+}
+
+/* What a layer holds back makes the stream readable, though the socket may not be. */
+static void watch_pending(struct stream *stream)
+{
+    if (stream->top && !stream->paused && pending(stream))
+        ev_feed_event(stream->loop, &stream->watcher, EV_READ);
+}
 
 /* The one place that decides what the loop watches for. */
 static void watch(struct stream *stream)
@@ -139,12 +73,13 @@ static void watch(struct stream *stream)
     ev_io_set(&stream->watcher, stream->watcher.fd, events);
     if (events)
         ev_io_start(stream->loop, &stream->watcher);
+    watch_pending(stream);
 }
 
 static void drain(struct stream *stream)
 {
     struct iovec part = {stream->out.data + stream->out_sent, stream->out.len - stream->out_sent};
-    ssize_t n = stream->transport->send(stream, &part, 1);
+    ssize_t n = socket_send(stream, &part, 1);
     if (n == -EAGAIN)
         return;
     if (n < 0) {
@@ -171,6 +106,8 @@ static void on_event(struct ev_loop *loop, struct ev_io *watcher, int events)
     /* The handler may have closed the stream, and even opened another socket in its place. */
     if (events & EV_READ && stream_is_open(stream) && stream->watcher.fd == fd && !stream->paused)
         stream->handler(stream, STREAM_READABLE);
+    if (stream_is_open(stream) && stream->watcher.fd == fd)
+        watch_pending(stream);
 }
 
 static void set_socket_options(int fd)
@@ -191,14 +128,34 @@ static void set_socket_options(int fd)
 void stream_open(struct stream *stream, struct ev_loop *loop, struct stream_pool *pool, int fd,
                  stream_handler handler, void *owner)
 {
-    *stream = (struct stream){.loop = loop,
-                              .pool = pool,
-                              .transport = &plain_transport,
-                              .handler = handler,
-                              .owner = owner};
+    *stream = (struct stream){.loop = loop, .pool = pool, .handler = handler, .owner = owner};
     set_socket_options(fd);
     ev_io_init(&stream->watcher, on_event, fd, EV_READ);
     ev_io_start(loop, &stream->watcher);
+}
+
+/* Last words, where all that was said before is on its way. */
+static void finish_layers(struct stream *stream)
+{
+    struct buf *wire = &stream->pool->wire;
+    wire->len = 0;
+    for (struct stream_layer *layer = stream->top; layer; layer = layer->below)
+        if (layer->kind->finish)
+            layer->kind->finish(stream, layer, wire);
+    struct iovec part = {wire->data, wire->len};
+    if (wire->len > 0 && !stream_blocked(stream) && stream->error == 0)
+        (void)socket_send(stream, &part, 1);
+}
+
+static void free_layers(struct stream *stream)
+{
+    while (stream->top) {
+        struct stream_layer *layer = stream->top;
+        stream->top = layer->below;
+        if (layer->in)
+            stream_buffer_return(stream->pool, layer->in);
+        layer->kind->free(layer);
+    }
 }
 
 void stream_close(struct stream *stream)
@@ -206,9 +163,12 @@ void stream_close(struct stream *stream)
     if (!stream_is_open(stream))
         return;
     ev_io_stop(stream->loop, &stream->watcher);
+    if (stream->top)
+        finish_layers(stream);
+    free_layers(stream);
     close(stream->watcher.fd);
     if (stream->in)
-        buffer_return(stream->pool, stream->in);
+        stream_buffer_return(stream->pool, stream->in);
     buf_free(&stream->out);
     stream->in = NULL;
     stream->loop = NULL;
@@ -217,12 +177,12 @@ void stream_close(struct stream *stream)
 /* --- in --- */
 
 /* Room for at least one more byte behind what is there; NULL when the buffer is full. */
-static struct stream_buffer *room_to_receive(struct stream *stream)
+static struct stream_buffer *room_to_receive(struct stream *stream, struct stream_buffer **place)
 {
-    if (!stream->in)
-        stream->in = buffer_borrow(stream->pool,
-                                   stream->busy_peer ? STREAM_LARGE_BYTES : STREAM_SMALL_BYTES);
-    struct stream_buffer *in = stream->in;
+    if (!*place)
+        *place = stream_buffer_borrow(stream->pool,
+                                      stream->busy_peer ? STREAM_LARGE_BYTES : STREAM_SMALL_BYTES);
+    struct stream_buffer *in = *place;
     if (in->end == in->cap && in->start > 0) {
         memmove(in->data, in->data + in->start, in->end - in->start);
         in->end -= in->start;
@@ -231,21 +191,40 @@ static struct stream_buffer *room_to_receive(struct stream *stream)
     return in->end < in->cap ? in : NULL;
 }
 
-ssize_t stream_receive(struct stream *stream)
+static void give_back(struct stream *stream, struct stream_buffer **place)
 {
-    struct stream_buffer *in = room_to_receive(stream);
+    stream_buffer_return(stream->pool, *place);
+    *place = NULL;
+}
+
+static ssize_t receive_from(struct stream *stream, struct stream_layer *layer, void *data,
+                            size_t len)
+{
+    return layer ? layer->kind->receive(stream, layer, data, len)
+                 : socket_receive(stream, data, len);
+}
+
+/* One receive from that layer (NULL: the socket) to behind what the buffer holds. */
+static ssize_t receive_into(struct stream *stream, struct stream_layer *from,
+                            struct stream_buffer **place)
+{
+    struct stream_buffer *in = room_to_receive(stream, place);
     if (!in)
         return -ENOBUFS;
-    size_t room = in->cap - in->end;
-    ssize_t n = stream->transport->receive(stream, in->data + in->end, room);
-    if (n > 0) {
+    ssize_t n = receive_from(stream, from, in->data + in->end, in->cap - in->end);
+    if (n > 0)
         in->end += (size_t)n;
-        stream->busy_peer = (size_t)n == room;
-    } else {
-        if (n < 0 && n != -EAGAIN)
-            stream->error = (int)n;
-        stream_consume(stream, 0);
-    }
+    else if (in->start == in->end)
+        give_back(stream, place);
+    return n;
+}
+
+ssize_t stream_receive(struct stream *stream)
+{
+    ssize_t n = receive_into(stream, stream->top, &stream->in);
+    if (n < 0 && n != -EAGAIN && n != -ENOBUFS)
+        stream->error = (int)n;
+    watch_pending(stream);
     return n;
 }
 
@@ -266,10 +245,8 @@ void stream_consume(struct stream *stream, size_t len)
         return;
     assert(len <= in->end - in->start);
     in->start += len;
-    if (in->start < in->end)
-        return;
-    buffer_return(stream->pool, in);
-    stream->in = NULL;
+    if (in->start == in->end)
+        give_back(stream, &stream->in);
 }
 
 void stream_want(struct stream *stream, size_t len)
@@ -277,11 +254,11 @@ void stream_want(struct stream *stream, size_t len)
     struct stream_buffer *in = stream->in;
     if (in && in->cap - in->start >= len)
         return;
-    struct stream_buffer *larger = buffer_borrow(stream->pool, len);
+    struct stream_buffer *larger = stream_buffer_borrow(stream->pool, len);
     if (in) {
         larger->end = in->end - in->start;
         memcpy(larger->data, in->data + in->start, larger->end);
-        buffer_return(stream->pool, in);
+        stream_buffer_return(stream->pool, in);
     }
     stream->in = larger;
 }
@@ -296,6 +273,11 @@ void stream_resume(struct stream *stream)
 {
     stream->paused = false;
     watch(stream);
+}
+
+const char *stream_error_text(const struct stream *stream, int error)
+{
+    return error == -EPROTO && stream->reason ? stream->reason : strerrordesc_np(-error);
 }
 
 /* --- out --- */
@@ -318,17 +300,14 @@ static size_t total_len(const struct iovec *parts, int count)
     return total;
 }
 
-int stream_write(struct stream *stream, const struct iovec *parts, int count)
+/* The parts are as they go on the wire. */
+static int send_or_keep(struct stream *stream, const struct iovec *parts, int count, size_t total)
 {
-    assert(count > 0 && count <= IOV_MAX);
-    size_t total = total_len(parts, count);
-    if (total == 0)
-        return 0;
     if (stream_blocked(stream)) {
         keep_rest(stream, parts, count, 0);
         return 0;
     }
-    ssize_t n = stream->transport->send(stream, parts, count);
+    ssize_t n = socket_send(stream, parts, count);
     if (n < 0 && n != -EAGAIN) {
         stream->error = (int)n;
         return (int)n;
@@ -341,8 +320,80 @@ int stream_write(struct stream *stream, const struct iovec *parts, int count)
     return 0;
 }
 
+int stream_write(struct stream *stream, const struct iovec *parts, int count)
+{
+    assert(count > 0 && count <= IOV_MAX);
+    size_t total = total_len(parts, count);
+    if (total == 0)
+        return 0;
+    if (!stream->top)
+        return send_or_keep(stream, parts, count, total);
+    struct buf *wire = &stream->pool->wire;
+    wire->len = 0;
+    int error = stream->top->kind->encode(stream, stream->top, parts, count, wire);
+    if (!error)
+        error = stream_send_wire(stream, wire);
+    if (wire->cap > WIRE_KEPT_BYTES)
+        buf_free(wire);
+    return error;
+}
+
 int stream_write_span(struct stream *stream, struct span bytes)
 {
     struct iovec part = {(void *)bytes.data, bytes.len};
     return stream_write(stream, &part, 1);
+}
+
+/* --- layers --- */
+
+void stream_push(struct stream *stream, struct stream_layer *layer)
+{
+    layer->below = stream->top;
+    layer->in = stream->in;
+    stream->in = NULL;
+    stream->top = layer;
+    watch_pending(stream);
+}
+
+struct stream_layer *stream_layer_find(const struct stream *stream,
+                                       const struct stream_layer_kind *kind)
+{
+    struct stream_layer *layer = stream->top;
+    while (layer && layer->kind != kind)
+        layer = layer->below;
+    return layer;
+}
+
+ssize_t stream_layer_fill(struct stream *stream, struct stream_layer *layer)
+{
+    return receive_into(stream, layer->below, &layer->in);
+}
+
+struct span stream_layer_input(const struct stream_layer *layer)
+{
+    const struct stream_buffer *in = layer->in;
+    return in ? span_of(in->data + in->start, in->end - in->start) : (struct span){0};
+}
+
+void stream_layer_consume(struct stream *stream, struct stream_layer *layer, size_t len)
+{
+    layer->in->start += len;
+    if (layer->in->start == layer->in->end)
+        give_back(stream, &layer->in);
+}
+
+int stream_layer_send_below(struct stream *stream, struct stream_layer *layer,
+                            const struct iovec *parts, int count, struct buf *wire)
+{
+    if (layer->below)
+        return layer->below->kind->encode(stream, layer->below, parts, count, wire);
+    for (int i = 0; i < count; i++)
+        buf_append(wire, parts[i].iov_base, parts[i].iov_len);
+    return 0;
+}
+
+int stream_send_wire(struct stream *stream, const struct buf *wire)
+{
+    struct iovec part = {wire->data, wire->len};
+    return wire->len ? send_or_keep(stream, &part, 1, wire->len) : 0;
 }

@@ -25,6 +25,7 @@ struct stream_pool {
     unsigned small_count;
     unsigned large_count;
     size_t borrowed_bytes; /* now in the hands of streams */
+    struct buf wire;       /* scratch: what layers made of the bytes of one write */
 };
 
 void stream_pool_init(struct stream_pool *pool);
@@ -32,13 +33,7 @@ void stream_pool_close(struct stream_pool *pool);
 
 struct stream;
 
-/* How the bytes get onto the wire; the plain socket now, TLS and compression later. Both return the
- * number of bytes moved, 0 for end of file (receive), or a negative errno (-EAGAIN: would block).
- */
-struct stream_transport {
-    ssize_t (*receive)(struct stream *stream, void *data, size_t len);
-    ssize_t (*send)(struct stream *stream, const struct iovec *parts, int count);
-};
+struct stream_layer; /* TLS or compression, between the socket and the owner: stream_layer.h */
 
 enum stream_event {
     STREAM_READABLE, /* call stream_receive */
@@ -51,13 +46,14 @@ struct stream {
     struct ev_io watcher;
     struct ev_loop *loop;
     struct stream_pool *pool;
-    const struct stream_transport *transport;
+    struct stream_layer *top; /* NULL: bytes go as they are */
     stream_handler handler;
     void *owner;
     struct stream_buffer *in;
     struct buf out;
     size_t out_sent;
-    int error; /* negative errno of the first failure */
+    int error;          /* negative errno of the first failure */
+    const char *reason; /* with -EPROTO: what a layer found wrong; static text */
     bool paused;
     bool busy_peer; /* the last receive filled its buffer: take a large one next time */
 };
@@ -74,7 +70,8 @@ static inline bool stream_is_open(const struct stream *stream)
 
 /* --- in --- */
 
-/* One receive: number of new bytes, 0 for end of file, -EAGAIN, or another negative errno.
+/* One receive: number of new bytes, 0 for end of file, -EAGAIN, or another negative errno; -EPROTO:
+ * what came is not what TLS or compression allow.
  * -ENOBUFS: the buffer is full and stream_want() was not used to ask for a larger one. */
 ssize_t stream_receive(struct stream *stream);
 /* The received, unconsumed bytes. Valid until the next receive, consume or close. */
@@ -84,6 +81,9 @@ size_t stream_len(const struct stream *stream);
 void stream_consume(struct stream *stream, size_t len);
 /* Sees to it that the buffer can hold `len` bytes in one piece. */
 void stream_want(struct stream *stream, size_t len);
+
+/* An error of a receive or write in words. */
+const char *stream_error_text(const struct stream *stream, int error);
 
 /* Stop or go on reading the socket. */
 void stream_pause(struct stream *stream);

@@ -34,16 +34,20 @@ static const struct source sources[] = {
                     " IFNULL(JSON_VALUE(Priv, '$.account_locked'), 0),"
                     " IFNULL(JSON_VALUE(Priv, '$.is_role'), 0),"
                     " IFNULL(JSON_VALUE(Priv, '$.ssl_type'), 0),"
+                    " IFNULL(JSON_VALUE(Priv, '$.ssl_cipher'), ''),"
+                    " IFNULL(JSON_VALUE(Priv, '$.x509_issuer'), ''),"
+                    " IFNULL(JSON_VALUE(Priv, '$.x509_subject'), ''),"
                     " IFNULL(JSON_QUERY(Priv, '$.auth_or'), ''),"
                     " IFNULL(JSON_VALUE(Priv, '$.max_user_connections'), 0)"
                     " FROM mysql.global_priv",
     },
     {
         .digest_sql = DIGEST_SQL("User, Host, plugin, authentication_string, is_role, ssl_type,"
-                                 " max_user_connections",
+                                 " ssl_cipher, x509_issuer, x509_subject, max_user_connections",
                                  "mysql.user"),
         .rows_sql = "SELECT User, Host, plugin, authentication_string, 0, is_role = 'Y',"
-                    " ssl_type <> '', '', max_user_connections FROM mysql.user",
+                    " FIELD(ssl_type, 'ANY', 'X509', 'SPECIFIED'), ssl_cipher, x509_issuer,"
+                    " x509_subject, '', max_user_connections FROM mysql.user",
     },
 };
 
@@ -56,7 +60,10 @@ enum column {
     COLUMN_HASH,
     COLUMN_LOCKED,
     COLUMN_IS_ROLE,
-    COLUMN_SSL_TYPE,
+    COLUMN_TLS,
+    COLUMN_TLS_CIPHER,
+    COLUMN_TLS_ISSUER,
+    COLUMN_TLS_SUBJECT,
     COLUMN_AUTH_OR,
     COLUMN_USER_CONNECTIONS,
 };
@@ -105,17 +112,35 @@ static bool cell_set(const struct service_reply *reply, enum column column)
     return text[0] != '\0' && text[0] != '0' && text[0] != '-' && strcasecmp(text, "false") != 0;
 }
 
+/* What is not known counts as the strictest. */
+static enum account_tls cell_tls(const struct service_reply *reply)
+{
+    uint64_t type = service_reply_number(reply, COLUMN_TLS);
+
+    return type <= ACCOUNT_TLS_SPECIFIED ? (enum account_tls)type : ACCOUNT_TLS_SPECIFIED;
+}
+
 static void row_add(struct accounts *accounts, const struct service_reply *reply)
 {
     char user[256];
     char host[512];
-    struct account account = {.user = user, .host = host};
+    char cipher[256];
+    char issuer[1024];
+    char subject[1024];
+    struct account account = {.user = user,
+                              .host = host,
+                              .tls_cipher = cipher,
+                              .tls_issuer = issuer,
+                              .tls_subject = subject};
 
     service_reply_text(reply, COLUMN_USER, user, sizeof(user));
     service_reply_text(reply, COLUMN_HOST, host, sizeof(host));
     account.locked = cell_set(reply, COLUMN_LOCKED);
     account.is_role = cell_set(reply, COLUMN_IS_ROLE);
-    account.requires_tls = cell_set(reply, COLUMN_SSL_TYPE);
+    account.tls = cell_tls(reply);
+    service_reply_text(reply, COLUMN_TLS_CIPHER, cipher, sizeof(cipher));
+    service_reply_text(reply, COLUMN_TLS_ISSUER, issuer, sizeof(issuer));
+    service_reply_text(reply, COLUMN_TLS_SUBJECT, subject, sizeof(subject));
     account.limited = cell_set(reply, COLUMN_USER_CONNECTIONS);
     (void)account_fill(&account, service_reply_cell(reply, COLUMN_PLUGIN),
                        service_reply_cell(reply, COLUMN_HASH),

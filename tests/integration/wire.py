@@ -125,6 +125,7 @@ class Wire:
         self.greeting = None
         self.capabilities = 0
         self.seq = 0
+        self.login_seq = 1
 
     def close(self):
         self.socket.close()
@@ -174,6 +175,13 @@ class Wire:
         self.greeting = Greeting(payload)
         return payload
 
+    def start_tls(self, context):
+        """Greeting, SSLRequest, handshake; the login that follows is encrypted."""
+        self.read_greeting()
+        self.login_seq = 2
+        self.socket.sendall(frame(struct.pack("<IIB23x", PLAIN | SSL, 1 << 30, 45), 1))
+        self.socket = context.wrap_socket(self.socket, server_hostname="127.0.0.1")
+
     def login(self, user="app", password="app-demo", schema=None, capabilities=PLAIN, plugin=None,
               proof=None, collation=45, attributes=None):
         """Greeting, login, auth switch when asked; the last payload of the server (OK or ERR)."""
@@ -200,7 +208,7 @@ class Wire:
                 for key, text in attributes.items()
             )
             payload += lenenc_string(pairs)
-        self.send(payload, 1)
+        self.send(payload, self.login_seq)
         return self.finish_login(password)
 
     def begin_login(self, user, proof, plugin=None, capabilities=PLAIN):

@@ -262,7 +262,10 @@ START_TEST(the_digest_changes_with_every_part)
     changed.locked = true;
     ck_assert_uint_ne(digest_of(changed, HASH_A, ""), digest);
     changed = plain;
-    changed.requires_tls = true;
+    changed.tls = ACCOUNT_TLS_ANY;
+    ck_assert_uint_ne(digest_of(changed, HASH_A, ""), digest);
+    changed = plain;
+    changed.tls_subject = "/CN=one";
     ck_assert_uint_ne(digest_of(changed, HASH_A, ""), digest);
     changed = plain;
     changed.host = "";
