@@ -185,6 +185,8 @@ void backend_close(struct backend *backend, const char *why)
     stream_close(&backend->stream);
     free(backend->confirmed);
     backend->confirmed = NULL;
+    free(backend->login_schema);
+    backend->login_schema = NULL;
     identity_unref(backend->identity);
     backend->identity = NULL;
     atomic_fetch_sub(&worker->shared->server_connections[backend->slot], 1);

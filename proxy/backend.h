@@ -45,12 +45,14 @@ struct backend {
     const struct backend_events *events;
     void *owner;
     struct identity *identity;
+    char *login_schema; /* to log in with; NULL: none */
     enum backend_state state;
     uint8_t setup_replies_due;     /* packets of the set-up still to come */
     bool checks_account;           /* the set-up compares CURRENT_USER() */
     struct gtid_vector *confirmed; /* during the set-up of a follower: what stood on the board */
     bool guarded;                  /* a follower's: runs under SESSION TRANSACTION READ ONLY */
     bool tainted;                  /* may hold state that a reset keeps (a role): never pooled */
+    bool expired;                  /* the password is: the server does little but change it */
     bool single_statements;        /* multi-statements are off here */
     bool needs_reset;              /* COM_RESET_CONNECTION must go ahead of the next statement */
     bool needs_setup;              /* COM_RESET_CONNECTION undid the set-up: send it ahead again */
@@ -81,6 +83,10 @@ void backend_close(struct backend *backend, const char *why);
 /* Makes a READY connection as good as new (COM_CHANGE_USER: variables, user variables, temporary
  * tables, locks, role), then set-up again; ready() or failed() follows. */
 void backend_reset(struct backend *backend);
+
+/* Sets an expired connection up again, to see whether its password was changed; ready() or failed()
+ * follows. */
+void backend_set_up_again(struct backend *backend);
 
 /* Hands a connection to another owner. */
 void backend_adopt(struct backend *backend, const struct backend_events *events, void *owner);

@@ -56,6 +56,7 @@ static void take_greeting(struct backend *backend, struct span payload)
         .collation = identity->collation,
         .user = span_text(identity->user),
         .auth = buf_span(&proof),
+        .schema = span_text(backend->login_schema ? backend->login_schema : ""),
         .plugin = span_text(NATIVE_PLUGIN),
     };
     struct buf out = {0};
@@ -138,6 +139,19 @@ void backend_login_readable(struct backend *backend)
 
 /* --- reset --- */
 
+static void start_timer(struct backend *backend)
+{
+    ev_timer_stop(backend->worker->loop, &backend->timer);
+    ev_timer_set(&backend->timer, backend->worker->config->connect_timeout_ms / 1000., 0.);
+    ev_timer_start(backend->worker->loop, &backend->timer);
+}
+
+void backend_set_up_again(struct backend *backend)
+{
+    start_timer(backend);
+    backend_setup_start(backend);
+}
+
 void backend_reset(struct backend *backend)
 {
     struct login login = {
@@ -150,8 +164,6 @@ void backend_reset(struct backend *backend)
     /* What was prepared on it is gone: to its next session it is another connection. */
     backend->serial = ++backend->worker->pool.next_serial;
     backend->state = BACKEND_LOGIN;
-    ev_timer_stop(backend->worker->loop, &backend->timer);
-    ev_timer_set(&backend->timer, backend->worker->config->connect_timeout_ms / 1000., 0.);
-    ev_timer_start(backend->worker->loop, &backend->timer);
+    start_timer(backend);
     backend_write_out(backend, &out);
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 enum {
+    ER_MUST_CHANGE_PASSWORD = 1820,
     SETUP_OK_PACKETS = 1,
     LOOK_PACKETS = 5, /* count, two definitions, row, terminator */
 };
@@ -64,6 +65,7 @@ void backend_setup_start(struct backend *backend)
         backend->setup_replies_due += LOOK_PACKETS;
     }
     backend->needs_setup = false;
+    backend->expired = false;
     backend->vars_version = 0;
     backend->state = BACKEND_SETUP;
     backend_write_out(backend, &out);
@@ -72,7 +74,7 @@ void backend_setup_start(struct backend *backend)
 void backend_setup_finish(struct backend *backend)
 {
     backend->state = BACKEND_READY;
-    backend->checks_account = false;
+    backend->checks_account = backend->checks_account && backend->expired;
     free(backend->confirmed);
     backend->confirmed = NULL;
     ev_timer_stop(backend->worker->loop, &backend->timer);
@@ -106,6 +108,18 @@ static void check_position(struct backend *backend, struct span text)
                      "confirmed");
 }
 
+/* With an expired password the set-up is taken and the look refused (measured). The leader's word
+ * on every statement then goes to the client; a follower is no use. */
+static bool take_expired(struct backend *backend, const struct err_reply *err)
+{
+    if (err->code != ER_MUST_CHANGE_PASSWORD || backend->guarded ||
+        backend->setup_replies_due != LOOK_PACKETS)
+        return false;
+    backend->expired = true;
+    backend->setup_replies_due = 0;
+    return true;
+}
+
 static void check_look(struct backend *backend, struct span payload)
 {
     struct reader reader = reader_of(payload);
@@ -125,7 +139,7 @@ void backend_setup_take(struct backend *backend, struct span payload)
     if (payload.len > 0 && payload.data[0] == 0xff) {
         if (err_parse(payload, &err))
             backend_broken(backend, "error of the set-up");
-        else
+        else if (!take_expired(backend, &err))
             backend_fail(backend, err.code, err.sqlstate, "%.*s", (int)err.message.len,
                          (const char *)err.message.data);
         return;

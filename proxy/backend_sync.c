@@ -121,6 +121,22 @@ static enum step wait_for_answers(struct session *session, struct backend *backe
     return STEP_WAIT;
 }
 
+/* While the password is expired the server refuses what would make the connection the same, and
+ * the statement in its own words; so it is asked first whether a statement before has changed it.
+ */
+static enum step speak_expired(struct session *session, struct backend *backend)
+{
+    struct command *command = &session->command;
+    if (command->code != COM_CONNECT && !command->asked_expired) {
+        command->asked_expired = true;
+        session_enter(session, SESSION_WAIT_SERVER);
+        backend_set_up_again(backend);
+        return STEP_WAIT;
+    }
+    session_enter(session, SESSION_SEND);
+    return STEP_MORE;
+}
+
 enum step step_prelude(struct session *session)
 {
     struct command *command = &session->command;
@@ -137,6 +153,8 @@ enum step step_prelude(struct session *session)
     if (command->long_data_serial && command->long_data_serial != backend->serial)
         return session_refuse(session, 1210, "HY000",
                               "Parameters that were sent ahead are lost: their server failed");
+    if (backend->expired)
+        return speak_expired(session, backend);
     if (!in_step(session, backend)) {
         if (ask_collation(session))
             return STEP_WAIT;

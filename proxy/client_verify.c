@@ -206,6 +206,7 @@ static enum step enter_account(struct session *session, const struct account *ac
     if (login->changes_user)
         forget_session_state(session);
     login->replaces = true;
+    session->outdated = false;
     identity_unref(session->identity);
     session->identity = make_identity(session, account, verdict->plugin, &verdict->secret);
     session->collation = login->collation;

@@ -52,3 +52,15 @@ bool identity_equal(const struct identity *a, const struct identity *b)
            text_equal(a->account_user, b->account_user) &&
            text_equal(a->account_host, b->account_host);
 }
+
+bool identity_stands(const struct identity *identity, const struct accounts *accounts)
+{
+    for (size_t i = 0; i < accounts->count; i++) {
+        const struct account *account = &accounts->list[i];
+        if (account->digest == identity->account_digest &&
+            strcmp(account->user, identity->account_user) == 0 &&
+            strcmp(account->host, identity->account_host) == 0)
+            return true;
+    }
+    return false;
+}

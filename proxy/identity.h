@@ -3,7 +3,7 @@
 #ifndef CAUSEWAY_PROXY_IDENTITY_H
 #define CAUSEWAY_PROXY_IDENTITY_H
 
-#include "proxy/proto/auth_plugin.h"
+#include "router/accounts.h"
 
 struct identity {
     unsigned references;
@@ -28,5 +28,8 @@ bool identity_pooled(const struct identity *identity);
 
 /* True when a connection of `a` serves a session of `b` after a reset. */
 bool identity_equal(const struct identity *a, const struct identity *b);
+
+/* True while the account that it was made from is still there, unchanged. */
+bool identity_stands(const struct identity *identity, const struct accounts *accounts);
 
 #endif

@@ -116,20 +116,6 @@ void pool_expire(struct worker *worker, uint64_t now_ms)
         }
 }
 
-/* The account that it is logged in as is still there, unchanged. */
-static bool account_stands(const struct worker *worker, const struct identity *identity)
-{
-    const struct accounts *accounts = worker->accounts;
-    for (size_t i = 0; i < accounts->count; i++) {
-        const struct account *account = &accounts->list[i];
-        if (account->digest == identity->account_digest &&
-            strcmp(account->user, identity->account_user) == 0 &&
-            strcmp(account->host, identity->account_host) == 0)
-            return true;
-    }
-    return false;
-}
-
 void pool_review(struct worker *worker)
 {
     for (unsigned slot = 0; slot < POSITIONS_SERVERS_MAX; slot++)
@@ -137,7 +123,7 @@ void pool_review(struct worker *worker)
             struct backend *backend = list_object(node, struct backend, node);
             if (!role_fits(worker, backend))
                 drop_idle(backend, "its server is gone, down, or changed its role");
-            else if (!account_stands(worker, backend->identity))
+            else if (!identity_stands(backend->identity, worker->accounts))
                 drop_idle(backend, "its account changed");
         }
 }

@@ -90,6 +90,7 @@ struct command {
     bool checks_history;        /* it waits for the leader's history, before it is routed at all */
     bool shown_retried;         /* the connection that asks what is shown broke once already */
     unsigned prelude_due;       /* replies to the prelude still to come */
+    bool asked_expired;         /* an expired password was asked about for this command */
     bool prelude_prepares;      /* the last of them answers COM_STMT_PREPARE */
     bool prelude_asks;          /* the prelude is the question for collation_connection … */
     struct backend *asked_for;  /* … on behalf of this connection */
@@ -126,6 +127,7 @@ struct session {
     bool was_reset;         /* COM_RESET_CONNECTION: variables are the server's, not the login's */
     bool trx_lost; /* the connection of the open transaction is gone, the client not yet told */
     bool too_many_domains;
+    bool outdated;             /* its account changed: only the connections it has are left */
     unsigned failed_changes;   /* refused COM_CHANGE_USERs */
     struct login_state *login; /* only while logging in */
     struct identity *identity;

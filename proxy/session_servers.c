@@ -1,6 +1,7 @@
 /* The server connections of a session: taken from the pool or opened, given back, and what their
  * loss means for the client (docs/OPERATIONS.md). */
 #include "proxy/base/log.h"
+#include "proxy/base/memory.h"
 #include "proxy/proto/capability.h"
 #include "proxy/proto/command.h"
 #include "proxy/relay.h"
@@ -89,6 +90,9 @@ enum step step_attach(struct session *session)
                               "Too many connections from Causeway to %s (max_server_connections)",
                               server->name);
     (*place)->needs_reset = session->was_reset;
+    /* Once the password turns out to be expired, the server takes no schema any more. */
+    if (leads && session->command.code == COM_CONNECT && session->vars.schema)
+        (*place)->login_schema = memory_strdup(session->vars.schema);
     session->running = *place;
     session_enter(session, SESSION_WAIT_SERVER);
     return STEP_WAIT;
@@ -174,6 +178,11 @@ static void lost_before_send(struct session *session, const struct backend *back
 {
     bool servers_word =
         backend->error_code < 2000; /* an ERR of the server, not of the connection */
+    /* With a changed password, say, no new connection can be made until the client logs in again.
+     */
+    if (servers_word && backend->guarded &&
+        !identity_stands(session->identity, session->worker->accounts))
+        session->outdated = true;
     if (!backend->guarded && session->sticky & STICKY_SURELY)
         session_close(session, "its leader connection is gone, and with it what can't be replayed");
     else if (was_trx)
