@@ -3,6 +3,7 @@
  * statement that this server does not have yet. On a follower it goes out in one write with the
  * statement; on the leader, and where an answer is needed first, the statement waits for it. */
 #include "proxy/base/log.h"
+#include "proxy/kill.h"
 #include "proxy/proto/command.h"
 #include "proxy/proto/reply.h"
 #include "proxy/session.h"
@@ -145,6 +146,8 @@ enum step step_prelude(struct session *session)
     out->len = 0;
     command->prelude_due = 0;
     command->prelude_asks = false;
+    if (command->killed)
+        return kill_refused(session);
     if (command->code == COM_STMT_FETCH && !statement_on(command->statement, backend))
         return session_refuse(
             session, 1421, "HY000",

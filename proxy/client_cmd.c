@@ -185,8 +185,8 @@ static enum step take_query(struct session *session)
         return session->state == SESSION_CLOSED ? STEP_WAIT : STEP_MORE;
     if (command->flags & CLASS_OWN_WORD && own_take(session, argument(session)))
         return session->state == SESSION_CLOSED ? STEP_WAIT : STEP_MORE;
-    if (command->flags & CLASS_KILL && kill_from_text(session, argument(session)))
-        return STEP_WAIT;
+    if (command->flags & CLASS_KILL && kill_take(session))
+        return session->state == SESSION_CLOSED ? STEP_WAIT : STEP_MORE;
     return go(session);
 }
 
@@ -257,6 +257,8 @@ static enum step take_execute(struct session *session)
     statement->long_data_serial = 0;
     if (!command->read)
         command->to_leader = !command->previous;
+    if (command->flags & CLASS_KILL && command->code == COM_STMT_EXECUTE && kill_take(session))
+        return session->state == SESSION_CLOSED ? STEP_WAIT : STEP_MORE;
     return go(session);
 }
 
@@ -365,8 +367,8 @@ static enum step take_process_kill(struct session *session)
     struct span rest = argument(session);
     if (rest.len < 4)
         return session_refuse(session, 1047, "08S01", "Malformed COM_PROCESS_KILL");
-    if (kill_by_id(session, load_u32(rest.data), false))
-        return STEP_WAIT;
+    if (kill_take(session))
+        return session->state == SESSION_CLOSED ? STEP_WAIT : STEP_MORE;
     return to_leader(session);
 }
 

@@ -1,6 +1,7 @@
 /* The command on its way to the server, from the buffer it was received into: whole, or passing
  * through when it is too long to hold; and the client's file of a LOAD DATA LOCAL. */
 #include "proxy/base/log.h"
+#include "proxy/kill.h"
 #include "proxy/proto/command.h"
 #include "proxy/replica.h"
 #include "proxy/session.h"
@@ -30,6 +31,15 @@ static void address_statement(struct session *session, struct buf *anew)
         return;
     statement_add_types(statement, on, span_of(packet, command->len), anew);
     on->types_version = statement->types_version;
+}
+
+/* In the place of a KILL. */
+static void write_question(struct buf *out)
+{
+    size_t begin = packet_begin(out);
+    buf_append_u8(out, COM_QUERY);
+    buf_append_span(out, kill_question());
+    packet_end(out, begin, 0);
 }
 
 static void count(struct session *session)
@@ -62,8 +72,12 @@ enum step step_send(struct session *session)
     struct backend *backend = session->running;
     if (command->code == COM_CONNECT)
         return client_auth_finish(session);
+    if (command->killed)
+        return kill_refused(session);
     struct buf anew = {0};
-    if (command->statement)
+    if (command->asks_right)
+        write_question(&anew);
+    else if (command->statement)
         address_statement(session, &anew);
     struct iovec parts[2] = {
         {worker->prelude.data, command->prelude_due ? worker->prelude.len : 0},

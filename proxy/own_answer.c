@@ -16,18 +16,29 @@ static struct span own_value(const struct own_words *own)
     return span_of(own->value, own->value_len);
 }
 
-/* One column, one row. */
-static enum step answer_text(struct session *session, const struct own_words *own,
-                             struct span value)
+static uint8_t build_column(struct buf *out, uint8_t seq, const struct session *session,
+                            const struct own_words *own)
 {
+    struct span title = span_of(own->title, own->title_len);
+    if (own->what == OWN_GET_CONNECTION)
+        return column_build_u32(out, seq, title, session->capabilities);
+    return column_build(out, seq, title, OWN_TOKEN_MAX_BYTES, session->capabilities);
+}
+
+/* One column, one row; `value` is not looked at for a number. */
+static enum step answer_row(struct session *session, const struct own_words *own, struct span value)
+{
+    bool binary = session->command.code == COM_STMT_EXECUTE;
     struct buf out = {0};
     size_t begin = packet_begin(&out);
     write_lenenc(&out, 1);
     uint8_t seq = packet_end(&out, begin, 1);
-    seq = column_build(&out, seq, span_of(own->title, own->title_len), OWN_TOKEN_MAX_BYTES,
-                       session->capabilities);
+    seq = build_column(&out, seq, session, own);
     seq = columns_end(&out, seq, session->status, session->capabilities);
-    seq = row_build(&out, seq, value, session->command.code == COM_STMT_EXECUTE);
+    if (own->what == OWN_GET_CONNECTION)
+        seq = row_build_u32(&out, seq, session->id, binary);
+    else
+        seq = row_build(&out, seq, value, binary);
     rows_end(&out, seq, session->status, session->capabilities);
     bool sent = session_send(session, buf_span(&out));
     buf_free(&out);
@@ -47,7 +58,7 @@ static enum step set_key(struct session *session, const struct own_words *own)
 
 static enum step get_key(struct session *session, const struct own_words *own)
 {
-    return answer_text(session, own, session_key_name(session));
+    return answer_row(session, own, session_key_name(session));
 }
 
 /* --- the token --- */
@@ -83,7 +94,7 @@ static enum step get_token(struct session *session, const struct own_words *own)
 {
     char text[GTID_DOMAINS_MAX * GTID_TEXT_MAX];
     if (token_text(session, text, sizeof(text)))
-        return answer_text(session, own, span_text(text));
+        return answer_row(session, own, span_text(text));
     if (!session->command.bound_failed)
         return session_ask_position(session);
     return session_refuse(session, 1290, "HY000",
@@ -99,6 +110,7 @@ static enum step answer(struct session *session, const struct own_words *own)
     case OWN_GET_KEY: return get_key(session, own);
     case OWN_SET_TOKEN: return set_token(session, own);
     case OWN_GET_TOKEN: return get_token(session, own);
+    case OWN_GET_CONNECTION: return answer_row(session, own, (struct span){0});
     case OWN_NONE: break;
     }
     return STEP_MORE;
@@ -164,6 +176,10 @@ bool own_take(struct session *session, struct span sql)
     if (own.what == OWN_NONE)
         return true;
     session->command.own = (uint8_t)own.what;
+    if (own.what == OWN_GET_CONNECTION) {
+        answer(session, &own);
+        return true;
+    }
     /* A token waits for what is known of this leader's history, as a read does. */
     session_enter(session, SESSION_ROUTE);
     return true;
@@ -175,7 +191,7 @@ bool own_take(struct session *session, struct span sql)
 static void prepare_ok(struct session *session, const struct statement *statement,
                        const struct own_words *own)
 {
-    bool selects = own->what == OWN_GET_KEY || own->what == OWN_GET_TOKEN;
+    bool selects = own->what != OWN_SET_KEY && own->what != OWN_SET_TOKEN;
     struct buf out = {0};
     size_t begin = packet_begin(&out);
     buf_append_u8(&out, 0x00);
@@ -190,8 +206,7 @@ static void prepare_ok(struct session *session, const struct statement *statemen
         seq = columns_end(&out, seq, session->status, session->capabilities);
     }
     if (selects) {
-        seq = column_build(&out, seq, span_of(own->title, own->title_len), OWN_TOKEN_MAX_BYTES,
-                           session->capabilities);
+        seq = build_column(&out, seq, session, own);
         columns_end(&out, seq, session->status, session->capabilities);
     }
     if (session_send(session, buf_span(&out)))
@@ -227,6 +242,8 @@ enum step own_execute(struct session *session, struct statement *statement)
                               "Causeway takes this statement's parameter whole, at once and alone");
     command->statement = statement;
     command->own = statement->own;
+    if (command->own == OWN_GET_CONNECTION)
+        return own_answer(session);
     session_enter(session, SESSION_ROUTE);
     return STEP_MORE;
 }

@@ -1,4 +1,4 @@
-/* The statements that Causeway answers itself: the connection's key and its token. */
+/* The statements that Causeway answers itself: the connection's key, its token and its id. */
 #ifndef CAUSEWAY_PROXY_OWN_ANSWER_H
 #define CAUSEWAY_PROXY_OWN_ANSWER_H
 

@@ -7,6 +7,7 @@
 #include "proxy/relay.h"
 
 #include "proxy/base/log.h"
+#include "proxy/kill.h"
 #include "proxy/proto/capability.h"
 #include "proxy/proto/command.h"
 #include "proxy/replica.h"
@@ -171,6 +172,19 @@ static void log_found_write(const struct session *session)
                 "a statement judged a read wants to write; running it on the leader: %s", text);
 }
 
+/* The answer to the question whether a KILL may be carried out. */
+static enum outcome take_right(struct relay *relay, const struct result_event *event,
+                               const uint8_t *packet, uint16_t code)
+{
+    struct session *session = relay->session;
+    result_take(&session->parser, event, packet, 0);
+    stream_consume(&relay->backend->stream, relay->done + event->packet_len);
+    session->worker->busy[relay->backend->slot]--;
+    session_enter(session, SESSION_WAIT_KILL);
+    kill_right_told(session, code);
+    return GONE;
+}
+
 static enum outcome run_on_leader(struct relay *relay, const struct result_event *event,
                                   const uint8_t *packet)
 {
@@ -208,6 +222,8 @@ static enum outcome take_err(struct relay *relay, const struct result_event *eve
     if (err_parse(span_of(packet + PACKET_HEADER_BYTES, event->packet_len - PACKET_HEADER_BYTES),
                   &err))
         return bad_reply(relay);
+    if (session->command.asks_right)
+        return take_right(relay, event, packet, err.code);
     if (is_write_on_follower(relay, &err))
         return run_on_leader(relay, event, packet);
     relay_note_err(session);

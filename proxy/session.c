@@ -100,10 +100,23 @@ bool session_send(struct session *session, struct span bytes)
 
 /* --- life --- */
 
+static bool id_is_used(const struct worker *worker, uint32_t id)
+{
+    list_for_each (node, &worker->sessions)
+        if (list_object(node, struct session, node)->id == id)
+            return true;
+    return false;
+}
+
 static uint32_t next_id(struct worker *worker)
 {
-    uint32_t counter = worker->next_session++ & SESSION_ID_COUNTER_MASK;
-    return SESSION_ID_BASE + (worker->index << SESSION_ID_WORKER_SHIFT) + counter;
+    uint32_t id;
+    do {
+        uint32_t counter = worker->next_session & SESSION_ID_COUNTER_MASK;
+        id = SESSION_ID_BASE + (worker->index << SESSION_ID_WORKER_SHIFT) + counter;
+        /* Once all have been given, an old session may still have this one. */
+    } while (worker->next_session++ > SESSION_ID_COUNTER_MASK && id_is_used(worker, id));
+    return id;
 }
 
 /* True when there is room for one more client. */

@@ -25,6 +25,7 @@ struct rule;
     X(LOGIN_ACCOUNTS, wait)           /* the accounts are being read again */                      \
     X(COMMAND, command)               /* the next command is awaited and decoded */                \
     X(DISCARD, discard)               /* the rest of a long command that was refused */            \
+    X(WAIT_ERRAND, wait)              /* done, but a KILL of it is still with its server */        \
     X(ROUTE, route)                   /* which server? */                                          \
     X(WAIT_BOUND, wait)               /* a leader position is being fetched */                     \
     X(WAIT_SHOWN, wait)               /* the leader must show first what was seen */               \
@@ -54,6 +55,9 @@ struct command {
     bool read;         /* a follower may run it */
     bool requested;    /* a rule or hint sends it to a follower, for what it is allowed to */
     bool killed;       /* by KILL QUERY: never run again */
+    bool asks_right;   /* a KILL: the leader is asked first whether it may … */
+    bool kill_right;   /* … and has said that it may */
+    bool kills_itself; /* its session ends with the reply */
     bool repeatable;   /* sent twice it does no harm: may run again when its server fails */
     bool previous;     /* speaks of the statement before */
     bool to_leader;    /* must run on the leader whatever else holds */
@@ -146,6 +150,7 @@ struct session {
     struct bound_waiter bound_waiter;
     struct command command;
     struct result_parser parser;
+    unsigned errands_due; /* KILLs of its statement that a server has not answered yet */
     uint64_t connected_ms;
     uint64_t statements_run;
 };

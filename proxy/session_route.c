@@ -1,6 +1,7 @@
 /* Which server runs the command: what the session's state fixes first, then router/select. */
 #include "proxy/base/clock.h"
 #include "proxy/base/log.h"
+#include "proxy/kill.h"
 #include "proxy/own_answer.h"
 #include "proxy/proto/capability.h"
 #include "proxy/proto/command.h"
@@ -348,6 +349,8 @@ static struct route route_for(struct session *session, struct backend *fixed)
 enum step step_route(struct session *session)
 {
     struct worker *worker = session->worker;
+    if (session->command.killed)
+        return kill_refused(session);
     struct backend *fixed = fixed_connection(session);
     struct route route = route_for(session, fixed);
     if (route.kind == ROUTE_WAIT) {

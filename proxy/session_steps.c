@@ -15,6 +15,7 @@
  *        ^                      |
  *     COMMAND <-----------------+          (DISCARD: what is left of a long command that was
  * refused)
+ *     WAIT_ERRAND <-> COMMAND               (a KILL of the last command is still with its server)
  *
  * Every step returns MORE (go on with the state it entered) or WAIT (an event will run the session
  * again: bytes of the client or of a server, a position, a leader, accounts, the timer). */
@@ -133,6 +134,15 @@ enum step session_finish_command(struct session *session)
     session->command.len = 0;
     session_forget_command_key(session);
     session_disarm(session);
+    if (session->command.kills_itself) {
+        session_close(session, "killed by itself");
+        return STEP_WAIT;
+    }
+    if (session->errands_due > 0) {
+        /* The KILL must not hit the next command. */
+        session_enter(session, SESSION_WAIT_ERRAND);
+        return STEP_WAIT;
+    }
     session_enter(session, SESSION_COMMAND);
     if (!session->client_ended && session->client.paused)
         stream_resume(&session->client);

@@ -4,6 +4,7 @@
 #include "proxy/base/clock.h"
 #include "proxy/base/log.h"
 #include "proxy/base/memory.h"
+#include "proxy/errand.h"
 #include "proxy/replica.h"
 #include "proxy/session.h"
 
@@ -263,8 +264,7 @@ void worker_free(struct worker *worker)
     bound_close(&worker->bound);
     bound_close(&worker->shown);
     pool_close(worker);
-    while (!list_empty(&worker->errands))
-        backend_close(list_object(worker->errands.next, struct backend, node), "the worker ends");
+    errand_close_all(worker);
     reap(worker);
     mailbox_close(&worker->mailbox);
     ev_loop_destroy(worker->loop);

@@ -70,7 +70,7 @@ struct worker {
     struct list causal_waiters;  /* sessions held until a position rises */
     struct list leader_waiters;  /* sessions held until there is a leader */
     struct list account_waiters; /* sessions held until the accounts were read again */
-    struct list errands;         /* server connections that carry a KILL: nobody else's */
+    struct list errands;         /* KILLs on their way to a server */
     struct ev_prepare reap;
     struct ev_timer tick; /* once a second: what need not be exact */
     struct ev_timer drain_end;

@@ -38,9 +38,9 @@ enum class_flags {
     CLASS_PLAIN_READ = 1 << 11,  /* run on the leader, it may do a plain read (consistent, without
                                     locks), or show what such a read shows; without the flag it is
                                     known not to */
-    CLASS_OWN_WORD = 1 << 12,  /* @causeway_key or @@causeway_token stands in it, or may (text that
-                                  is not judged at all): own_words_parse() knows whether Causeway
-                                  answers it */
+    CLASS_OWN_WORD = 1 << 12, /* @causeway_key, @@causeway_token or CONNECTION_ID() stands in it, or
+                                 may (text that is not judged at all): own_words_parse() knows
+                                 whether Causeway answers it */
     CLASS_SEMI_READ = 1 << 13, /* UPDATE: at isolation READ COMMITTED and below InnoDB passes over a
                                   locked row whose last committed version does not match (measured;
                                   not so DELETE and locking reads), so there it counts as a plain

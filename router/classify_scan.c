@@ -178,6 +178,7 @@ static void judge_call(struct scan *scan)
         scan_raise(scan, VERDICT_LEADER);
         if (scan_id(scan) == WORD_LOCK_CALL)
             scan->flags |= CLASS_HOLDS;
+        scan->own_word |= scan_id(scan) == WORD_CONNECTION_ID;
     } else if ((bits & IS_CALL_PREVIOUS) != 0) {
         scan_raise(scan, VERDICT_PREVIOUS);
     }

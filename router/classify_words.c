@@ -46,7 +46,7 @@ static const struct word words_c[] = {
     CALL("column_json"), CALL("column_list"), PLAIN("column_privileges", IS_SCHEMA_TABLE),
     PLAIN("columns", IS_SCHEMA_TABLE | IS_SHOW), WORD("commit", WORD_QUIET, IS_VERB), CALL("compress"),
     CALL("concat"), CALL("concat_operator_oracle"), CALL("concat_ws"),
-    WORD("connection", WORD_CONNECTION, 0), PLAIN("connection_id", IS_CALL_LEADER),
+    WORD("connection", WORD_CONNECTION, 0), WORD("connection_id", WORD_CONNECTION_ID, IS_CALL_LEADER),
     WORD("consistent", WORD_CONSISTENT, 0), CALL("contains"), CALL("conv"), CALL("convert"),
     CALL("convert_tz"), CALL("convexhull"), CALL("cos"), CALL("cot"),
     WORD("count", WORD_COUNT, IS_CALL_TIGHT), CALL("crc32"), CALL("crc32c"),

@@ -326,6 +326,21 @@ static bool take_alias(struct cursor *cursor, struct own_words *out)
     return true;
 }
 
+/* Steps over CONNECTION_ID(). */
+static bool take_connection_id(struct cursor *cursor)
+{
+    static const char parentheses[] = "()";
+    if (!at_word(cursor, "connection_id"))
+        return false;
+    for (int i = 0; i < 2; i++) {
+        step(cursor);
+        if (!at_symbol(cursor, (uint8_t)parentheses[i]))
+            return false;
+    }
+    step(cursor);
+    return true;
+}
+
 /* Behind SELECT. */
 static bool parse_get(struct cursor *cursor, struct own_words *out)
 {
@@ -333,6 +348,8 @@ static bool parse_get(struct cursor *cursor, struct own_words *out)
     const uint8_t *start = cursor->token.text.data;
     if (take_key(cursor))
         out->what = OWN_GET_KEY;
+    else if (take_connection_id(cursor))
+        out->what = OWN_GET_CONNECTION;
     else if (take_token_variable(cursor, &scope) && scope == SCOPE_SESSION)
         out->what = OWN_GET_TOKEN;
     else

@@ -1,6 +1,7 @@
-/* The statements that Causeway answers itself: a connection's key and its token. Pure.
+/* The statements that Causeway answers itself: a connection's key, its token and its id. Pure.
  *
  *   SET @causeway_key = 'alice' | 42 | NULL | ?         SELECT @causeway_key [[AS] title]
+ *   SELECT CONNECTION_ID() [[AS] title]
  *   SET @@causeway_token = '0-1-100,1-2-55' | NULL | ?   SELECT @@causeway_token [[AS] title]
  *
  * with := for =, with @@session. or @@local. before causeway_token, with SET SESSION causeway_token
@@ -11,7 +12,14 @@
 
 #include "proxy/base/bytes.h"
 
-enum own_what { OWN_NONE, OWN_SET_KEY, OWN_GET_KEY, OWN_SET_TOKEN, OWN_GET_TOKEN };
+enum own_what {
+    OWN_NONE,
+    OWN_SET_KEY,
+    OWN_GET_KEY,
+    OWN_SET_TOKEN,
+    OWN_GET_TOKEN,
+    OWN_GET_CONNECTION,
+};
 
 enum {
     OWN_KEY_MAX_BYTES = 255,

@@ -10,6 +10,10 @@
 uint8_t column_build(struct buf *out, uint8_t seq, struct span name, uint32_t width_bytes,
                      uint64_t capabilities);
 
+/* The same for a column that is an unsigned 32-bit number and never NULL, as the servers' own
+ * CONNECTION_ID() is (measured). */
+uint8_t column_build_u32(struct buf *out, uint8_t seq, struct span name, uint64_t capabilities);
+
 /* Between the definitions and the rows: an EOF for a client without DEPRECATE_EOF, nothing for
  * others. The next sequence number. */
 uint8_t columns_end(struct buf *out, uint8_t seq, uint16_t status, uint64_t capabilities);
@@ -18,6 +22,9 @@ uint8_t columns_end(struct buf *out, uint8_t seq, uint16_t status, uint64_t capa
  * page "binary protocol result set row"). A value without data is NULL. The next sequence number.
  */
 uint8_t row_build(struct buf *out, uint8_t seq, struct span value, bool binary);
+
+/* A row of one such number. */
+uint8_t row_build_u32(struct buf *out, uint8_t seq, uint32_t value, bool binary);
 
 /* Behind the rows. */
 void rows_end(struct buf *out, uint8_t seq, uint16_t status, uint64_t capabilities);

@@ -584,13 +584,13 @@ def test_refuse_rule_sees_the_beginning_of_a_long_statement(causeway, cluster, t
 @pytest.mark.core
 @pytest.mark.parametrize("command", ["KILL {}", "KILL CONNECTION {}", "COM_PROCESS_KILL"])
 def test_kill_of_oneself(raw, command):
-    """As the server does it: 1317, and then the end of the connection."""
+    """As the server does it: 1927, and then the end of the connection."""
     mine = raw.greeting.connection_id
     if command == "COM_PROCESS_KILL":
         answer = raw.simple(wire.PROCESS_KILL, struct.pack("<I", mine))
     else:
         answer = raw.query(command.format(mine))
-    refused_with(answer, 1317)
+    refused_with(answer, 1927)
     with pytest.raises((wire.WireError, ConnectionError)):
         raw.query("SELECT 1")
 
@@ -600,7 +600,7 @@ def test_kill_of_oneself_by_a_client_library(proxy):
     with contextlib.closing(proxy.connect()) as connection:
         with pytest.raises(pymysql.err.OperationalError) as error:
             rows(connection, f"KILL {connection.thread_id()}")
-        assert error.value.args[0] == 1317, error.value.args
+        assert error.value.args[0] == 1927, error.value.args
         with pytest.raises(pymysql.MySQLError) as error:
             rows(connection, "SELECT 1")
         assert error.value.args[0] in (2006, 2013), error.value.args

@@ -73,6 +73,9 @@ struct get {
 };
 
 static const struct get gets[] = {
+    {"SELECT CONNECTION_ID()", OWN_GET_CONNECTION, "CONNECTION_ID()", 0},
+    {"select connection_id ( ) ;", OWN_GET_CONNECTION, "connection_id ( )", 0},
+    {"SELECT CONNECTION_ID() AS id", OWN_GET_CONNECTION, "id", 0},
     {"SELECT @causeway_key", OWN_GET_KEY, "@causeway_key", 0},
     {"select @Causeway_KEY ;", OWN_GET_KEY, "@Causeway_KEY", 0},
     {"SELECT @`causeway_key`", OWN_GET_KEY, "@`causeway_key`", 0},

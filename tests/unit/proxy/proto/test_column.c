@@ -152,6 +152,25 @@ START_TEST(a_long_value_has_a_long_length)
 }
 END_TEST
 
+START_TEST(a_number_is_unsigned_and_never_null)
+{
+    struct buf buf = {0};
+    ck_assert_uint_eq(column_build_u32(&buf, 2, span_text("id"), 0), 3);
+    struct span payload = only_packet(&buf, 2);
+    /* name, original name; length of the rest, charset 63, width 10, LONG, flags, decimals */
+    static const char end[] = "\002id\000\014\077\000\012\000\000\000\003\241\000\000\000\000";
+    ck_assert_uint_gt(payload.len, sizeof(end) - 1);
+    ck_assert_mem_eq(payload.data + payload.len - (sizeof(end) - 1), end, sizeof(end) - 1);
+    buf_free(&buf);
+    row_build_u32(&buf, 4, 1073741825, false);
+    ck_assert(span_equal(only_packet(&buf, 4), span_text("\0121073741825")));
+    buf_free(&buf);
+    row_build_u32(&buf, 4, 0x04030201, true);
+    ck_assert(span_equal(only_packet(&buf, 4), span_of((const uint8_t *)"\0\0\1\2\3\4", 6)));
+    buf_free(&buf);
+}
+END_TEST
+
 #define COUNT(table) ((int)(sizeof(table) / sizeof(table[0])))
 
 int main(void)
@@ -166,6 +185,7 @@ int main(void)
     tcase_add_loop_test(tcase, the_parts_end_as_the_client_negotiated, 0, COUNT(ends));
     tcase_add_loop_test(tcase, a_row_has_one_value_or_null, 0, COUNT(value_rows));
     tcase_add_test(tcase, a_long_value_has_a_long_length);
+    tcase_add_test(tcase, a_number_is_unsigned_and_never_null);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
