@@ -9,6 +9,7 @@
 #include "proxy/replica.h"
 #include "proxy/session.h"
 #include "proxy/worker.h"
+#include "router/set_scope.h"
 
 #include <stdio.h>
 
@@ -164,6 +165,23 @@ static bool judge(struct session *session, struct span sql, struct statement_cla
     return apply_policy(session, sql, &class->hint);
 }
 
+/* SET @@name is sent as SET @@session.name, which the server reports; see set_scope.h. */
+static void write_scopes(struct session *session)
+{
+    static const char scope[] = "session.";
+    struct command *command = &session->command;
+    size_t places[SET_SCOPE_PLACES_MAX];
+    if (command->read || command->previous || command->of_replica)
+        return;
+    size_t count = set_scope_places(argument(session), session_lex_mode(session), places);
+    for (size_t i = count; i-- > 0;) /* from the end: the others stay where they are */
+        stream_insert(&session->client, PACKET_HEADER_BYTES + 1 + places[i], span_text(scope));
+    if (count == 0)
+        return;
+    command->len += count * (sizeof(scope) - 1);
+    store_u24(stream_data(&session->client), (uint32_t)(command->len - PACKET_HEADER_BYTES));
+}
+
 static enum step take_query(struct session *session)
 {
     struct command *command = &session->command;
@@ -187,6 +205,7 @@ static enum step take_query(struct session *session)
         return session->state == SESSION_CLOSED ? STEP_WAIT : STEP_MORE;
     if (command->flags & CLASS_KILL && kill_take(session))
         return session->state == SESSION_CLOSED ? STEP_WAIT : STEP_MORE;
+    write_scopes(session);
     return go(session);
 }
 
@@ -207,6 +226,7 @@ static enum step take_prepare(struct session *session)
         return session->state == SESSION_CLOSED ? STEP_WAIT : STEP_MORE;
     if (class.target == CLASS_READ_TRX)
         command->read = false;
+    write_scopes(session);
     command->repeatable = true;
     return go(session);
 }

@@ -5,6 +5,7 @@
 #include "proxy/proto/capability.h"
 #include "proxy/proto/command.h"
 #include "proxy/worker.h"
+#include "router/set_scope.h"
 
 #include <errno.h>
 
@@ -89,6 +90,19 @@ static void note_gtid(struct session *session, struct span value)
     }
 }
 
+/* SET STATEMENT is reported with the value that is gone by now; see set_scope.h. */
+static bool is_passing(const struct session *session, struct span name)
+{
+    const struct command *command = &session->command;
+    struct span sql = {0};
+    if (command->statement)
+        sql = buf_span(&command->statement->sql);
+    else if (command->code == COM_QUERY && !command->streamed)
+        sql = span_of(stream_data(&session->client) + PACKET_HEADER_BYTES + 1,
+                      command->len - PACKET_HEADER_BYTES - 1);
+    return sql.len > 0 && set_scope_is_passing(sql, session_lex_mode(session), name);
+}
+
 /* Reads the entries of one OK. True when there was a GTID. */
 static int note_state(struct session *session, struct span block, bool *gtid)
 {
@@ -108,7 +122,8 @@ static int note_state(struct session *session, struct span block, bool *gtid)
             *gtid = entry.value.len > 0;
         } else if (!backend->guarded || session->trx == backend) {
             command->named_change = true;
-            sessvars_track(&session->vars, &entry);
+            if (entry.type != TRACK_SYSTEM_VARIABLE || !is_passing(session, entry.name))
+                sessvars_track(&session->vars, &entry);
         }
     }
     if (in_step)

@@ -263,6 +263,18 @@ void stream_want(struct stream *stream, size_t len)
     stream->in = larger;
 }
 
+void stream_insert(struct stream *stream, size_t at, struct span bytes)
+{
+    size_t len = stream_len(stream);
+    assert(at <= len);
+    stream_want(stream, len + bytes.len);
+    struct stream_buffer *in = stream->in;
+    uint8_t *place = in->data + in->start + at;
+    memmove(place + bytes.len, place, len - at);
+    memcpy(place, bytes.data, bytes.len);
+    in->end += bytes.len;
+}
+
 void stream_pause(struct stream *stream)
 {
     stream->paused = true;

@@ -81,6 +81,9 @@ size_t stream_len(const struct stream *stream);
 void stream_consume(struct stream *stream, size_t len);
 /* Sees to it that the buffer can hold `len` bytes in one piece. */
 void stream_want(struct stream *stream, size_t len);
+/* Puts bytes among those received, before the one at `at` (at most stream_len()). What
+ * stream_data() gave before is void. */
+void stream_insert(struct stream *stream, size_t at, struct span bytes);
 
 /* An error of a receive or write in words. */
 const char *stream_error_text(const struct stream *stream, int error);

@@ -308,6 +308,36 @@ def test_session_state_is_the_same_everywhere(client):
     assert rows(client, "SELECT name, CHARSET('x') FROM this_server")[0][1] == "latin1"
 
 
+@pytest.mark.core
+def test_a_variable_set_without_its_scope_holds_on_the_follower(client):
+    """The server's tracking does not report SET @@name, alone or among others."""
+    def length():
+        name, text = rows(client, "SELECT (SELECT name FROM demo.this_server), GROUP_CONCAT(seq) FROM demo.seq_1_to_50")[0]
+        assert name in FOLLOWERS
+        return len(text)
+
+    rows(client, "SET @@group_concat_max_len = 9")
+    assert length() == 9
+    rows(client, "/*!40101 SET @@time_zone = '+05:30', @@group_concat_max_len := 8 */")
+    assert length() == 8
+    assert value(client, "SELECT DATE_FORMAT(FROM_UNIXTIME(0), '%H:%i') FROM demo.this_server") == "05:30"
+    with pytest.raises(pymysql.err.OperationalError, match="1229"):
+        rows(client, "SET @@max_connections = 1")
+    assert length() == 8
+
+
+def test_what_a_statement_sets_for_itself_is_gone_behind_it(client):
+    def length():
+        name, text = rows(client, "SELECT (SELECT name FROM demo.this_server), GROUP_CONCAT(seq) FROM demo.seq_1_to_50")[0]
+        assert name in FOLLOWERS
+        return len(text)
+
+    rows(client, "SET SESSION group_concat_max_len = 11")
+    rows(client, "SET STATEMENT group_concat_max_len = 5, time_zone = '+05:30' FOR SELECT 1")
+    assert length() == 11
+    assert value(client, "SELECT DATE_FORMAT(FROM_UNIXTIME(0), '%H:%i') = '05:30' FROM demo.this_server") == 0
+
+
 def test_variables_changed_by_a_procedure_hold_on_the_follower(client, cluster):
     cluster.leader.sql("CREATE OR REPLACE PROCEDURE demo.set_something() SET SESSION group_concat_max_len = 9")
     cluster.caught_up()

@@ -1,0 +1,45 @@
+"""Runs a suite at every place of a bed and compares: a test passes when its outcome through Causeway is the
+outcome that it has direct, be that ok, skipped or failed."""
+
+import collections
+import pathlib
+import shutil
+import tempfile
+
+import bed
+
+# What every suite needs of the servers: what Debian's own configuration has, and room.
+OPTIONS = ("local_infile=1", "max_connections=500")
+
+
+def counted(outcomes):
+    counts = collections.Counter(outcomes.values())
+    return ", ".join(f"{number} {word}" for word, number in sorted(counts.items()))
+
+
+def differences(direct, through):
+    """[(test, direct, through)] where they differ."""
+    return [(name, direct.get(name, "missing"), through.get(name, "missing"))
+            for name in sorted(set(direct) | set(through)) if direct.get(name) != through.get(name)]
+
+
+def run(name, suite, poolings):
+    folder = pathlib.Path(tempfile.mkdtemp(prefix=f"causeway-{name}-"))
+    passed = failed = 0
+    with bed.Bed(poolings, options=OPTIONS) as ground:
+        direct = suite(ground.places[0], folder)
+        print(f"{name}: direct: {counted(direct)}")
+        for place in ground.places[1:]:
+            through = suite(place, folder)
+            found = differences(direct, through)
+            print(f"{name}: pooling = {place.name}: {counted(through)}; {len(found)} differ from direct")
+            for test, word, other in found:
+                print(f"    {test}: direct {word}, through {other}")
+            failed += len(found)
+            passed += len(direct) - len([one for one in found if one[1] != "missing"])
+    if failed:
+        print(f"what they printed: {folder}")
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+    print(f"{name}: {passed} passed, {failed} failed")
+    return passed, failed
