@@ -33,7 +33,7 @@ void backend_fail(struct backend *backend, uint16_t code, const char *sqlstate, 
     backend->events->failed(backend);
 }
 
-static const char *server_name(const struct backend *backend)
+const char *backend_server_name(const struct backend *backend)
 {
     const struct topology_server *server = worker_server(backend->worker, (int)backend->slot);
     return server ? server->name : "a server that is gone";
@@ -66,7 +66,8 @@ static void login_readable(struct backend *backend)
         return;
     if (n <= 0) {
         backend_fail(backend, 2013, "08S01", "%s closed the connection during login%s%s",
-                     server_name(backend), n < 0 ? ": " : "", n < 0 ? strerror((int)-n) : "");
+                     backend_server_name(backend), n < 0 ? ": " : "",
+                     n < 0 ? stream_error_text(&backend->stream, (int)n) : "");
         return;
     }
     backend_login_readable(backend);
@@ -89,8 +90,8 @@ static void on_stream(struct stream *stream, enum stream_event event)
             backend->events->drained(backend);
         break;
     case STREAM_FAILED:
-        backend_fail(backend, 2013, "08S01", "the connection to %s broke: %s", server_name(backend),
-                     strerror(-stream->error));
+        backend_fail(backend, 2013, "08S01", "the connection to %s broke: %s",
+                     backend_server_name(backend), strerror(-stream->error));
         break;
     }
 }
@@ -101,7 +102,7 @@ static void on_timeout(struct ev_loop *loop, struct ev_timer *timer, int events)
     (void)events;
     struct backend *backend = list_object(timer, struct backend, timer);
     backend_fail(backend, 2013, "08S01", "%s did not finish the login within %u ms",
-                 server_name(backend), backend->worker->config->connect_timeout_ms);
+                 backend_server_name(backend), backend->worker->config->connect_timeout_ms);
 }
 
 /* --- life --- */
@@ -138,7 +139,7 @@ static void on_failed_at_once(struct ev_loop *loop, struct ev_timer *timer, int 
     (void)events;
     struct backend *backend = list_object(timer, struct backend, timer);
     int error = backend->stream.error;
-    backend_fail(backend, 2003, "HY000", "can't connect to %s: %s", server_name(backend),
+    backend_fail(backend, 2003, "HY000", "can't connect to %s: %s", backend_server_name(backend),
                  strerror(-error));
 }
 
@@ -179,7 +180,8 @@ void backend_close(struct backend *backend, const char *why)
     if (backend->state == BACKEND_CLOSED)
         return;
     struct worker *worker = backend->worker;
-    log_debug("server connection %s/%u closed: %s", server_name(backend), backend->thread_id, why);
+    log_debug("server connection %s/%u closed: %s", backend_server_name(backend),
+              backend->thread_id, why);
     backend->state = BACKEND_CLOSED;
     ev_timer_stop(worker->loop, &backend->timer);
     stream_close(&backend->stream);

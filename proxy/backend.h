@@ -98,6 +98,8 @@ void backend_setup_packet(const struct backend *backend, struct buf *out);
 void backend_fail(struct backend *backend, uint16_t code, const char *sqlstate, const char *format,
                   ...) __attribute__((format(printf, 4, 5)));
 void backend_login_readable(struct backend *backend);
+/* "db1", for errors and the log. */
+const char *backend_server_name(const struct backend *backend);
 
 /* One whole packet at the front of what was received: 1 with payload and seq (consume
  * PACKET_HEADER_BYTES + payload.len when done), 0 when more bytes must come, -EPROTO when it is

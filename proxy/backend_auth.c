@@ -5,6 +5,7 @@
 
 #include "proxy/base/log.h"
 #include "proxy/base/memory.h"
+#include "proxy/net/tls.h"
 #include "proxy/proto/capability.h"
 #include "proxy/proto/command.h"
 #include "proxy/proto/reply.h"
@@ -59,9 +60,14 @@ static void take_greeting(struct backend *backend, struct span payload)
         .schema = span_text(backend->login_schema ? backend->login_schema : ""),
         .plugin = span_text(NATIVE_PLUGIN),
     };
+    int seq = backend_tls_start(backend, &login, offered, PACKET_HEADER_BYTES + payload.len);
     struct buf out = {0};
-    login_build(&out, 1, &login);
+    if (seq > 0)
+        login_build(&out, (uint8_t)seq, &login);
+    memory_wipe(proof.data, proof.len);
     buf_free(&proof);
+    if (seq < 0)
+        return;
     backend->thread_id = greeting.connection_id;
     backend->state = BACKEND_LOGIN;
     backend_write_out(backend, &out);
@@ -119,6 +125,7 @@ void backend_login_readable(struct backend *backend)
     int found;
     while ((found = backend_peek_packet(backend, &payload, &seq)) > 0) {
         enum backend_state state = backend->state;
+        bool was_tls = stream_is_tls(&backend->stream);
         if (state == BACKEND_GREETING)
             take_greeting(backend, payload);
         else if (state == BACKEND_LOGIN)
@@ -127,7 +134,8 @@ void backend_login_readable(struct backend *backend)
             backend_setup_take(backend, payload);
         if (backend->state == BACKEND_FAILED || backend->state == BACKEND_CLOSED)
             return;
-        stream_consume(&backend->stream, PACKET_HEADER_BYTES + payload.len);
+        if (stream_is_tls(&backend->stream) == was_tls) /* else it is consumed: backend_tls_start */
+            stream_consume(&backend->stream, PACKET_HEADER_BYTES + payload.len);
         if (state == BACKEND_SETUP && backend->setup_replies_due == 0) {
             backend_setup_finish(backend);
             return;

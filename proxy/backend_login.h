@@ -4,6 +4,7 @@
 #define CAUSEWAY_PROXY_BACKEND_LOGIN_H
 
 #include "proxy/backend.h"
+#include "proxy/proto/handshake.h"
 
 /* Logged in: sends the set-up. */
 void backend_setup_start(struct backend *backend);
@@ -11,6 +12,12 @@ void backend_setup_start(struct backend *backend);
 void backend_setup_take(struct backend *backend, struct span payload);
 /* All were taken: the connection is its owner's. */
 void backend_setup_finish(struct backend *backend);
+
+/* Asks for TLS ahead of `login` where proxy.ini wants it, and begins the handshake; what is written
+ * from then on is encrypted. The greeting, `greeting_len` bytes with its header, is consumed
+ * then. The sequence number of the login packet, or -1: it was failed. */
+int backend_tls_start(struct backend *backend, struct login *login, uint64_t offered,
+                      size_t greeting_len);
 
 /* Fails the connection for bytes that are no packet of the protocol; `where` names them. */
 void backend_broken(struct backend *backend, const char *where);

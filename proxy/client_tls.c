@@ -1,6 +1,7 @@
 /* TLS in a client's login: see client_tls.h. */
 #include "proxy/client_tls.h"
 
+#include "proxy/client_login.h"
 #include "proxy/net/tls.h"
 #include "proxy/proto/capability.h"
 #include "proxy/worker.h"
@@ -53,4 +54,21 @@ bool client_tls_satisfies(const struct session *session, const struct account *a
     case ACCOUNT_TLS_ANY: break;
     }
     return true;
+}
+
+const char *client_tls_hindrance(const struct session *session, const struct account *account)
+{
+    const struct config *config = session->worker->config;
+    const struct config_user *user = config_user_find(config, session->login->user);
+    bool certificate =
+        account->tls == ACCOUNT_TLS_X509 || (account->tls == ACCOUNT_TLS_SPECIFIED &&
+                                             (account->tls_issuer[0] || account->tls_subject[0]));
+    if (account->tls == ACCOUNT_TLS_NONE)
+        return NULL;
+    if (config->server_tls == SERVER_TLS_OFF)
+        return "requires TLS of its server connections too, and server_tls of proxy.ini is off";
+    if (certificate && !(user && user->context) && !config->server_cert)
+        return "requires a certificate of its server connections too: server_cert and server_key "
+               "of its [user:NAME] section in proxy.ini";
+    return NULL;
 }

@@ -16,5 +16,8 @@ bool client_tls_missing(const struct session *session);
 /* Whether the connection is what the account REQUIREs. Source: acl_check_ssl in server source
  * sql/sql_acl.cc; measured: CIPHER alone asks for no certificate. */
 bool client_tls_satisfies(const struct session *session, const struct account *account);
+/* Why Causeway's own connections to the servers will not do for that account, in words that go on
+ * from "account 'a'@'b' "; NULL: they will. A server never sees the client's certificate. */
+const char *client_tls_hindrance(const struct session *session, const struct account *account);
 
 #endif

@@ -73,7 +73,7 @@ static void add_configured_secret(const struct session *session, struct auth_sec
 {
     const struct config_user *user =
         config_user_find(session->worker->config, session->login->user);
-    if (user && !secret->password)
+    if (user && user->password && !secret->password)
         auth_secret_set_password(secret, span_text(user->password));
 }
 
@@ -88,6 +88,8 @@ static struct identity *make_identity(const struct session *session, const struc
     if (!plugin->renews)
         add_configured_secret(session, &identity->secret);
     identity->counted = account->limited;
+    if (account->tls == ACCOUNT_TLS_SPECIFIED && account->tls_cipher[0])
+        identity->tls_cipher = memory_strdup(account->tls_cipher);
     identity->account_digest = account->digest;
     /* Options of the client that change what a server does for it; the rest is between client and
      * Causeway. CLIENT_INTERACTIVE picks the idle time-out. */
@@ -241,15 +243,14 @@ enum step step_login_verify(struct session *session)
         return deny(session, account);
     }
     enum step step;
+    const char *hindrance = client_tls_hindrance(session, account);
     if (client_tls_missing(session) || !client_tls_satisfies(session, account))
         step = deny_transport(session, account);
     else if (account->locked)
         step = session_refuse(session, 4151, "HY000", "Access denied, this account is locked");
-    else if (account->tls != ACCOUNT_TLS_NONE)
-        step = session_refuse(session, 1045, "28000",
-                              "Access denied: account '%s'@'%s' requires TLS of its server "
-                              "connections too, and Causeway's are in the clear",
-                              account->user, account->host);
+    else if (hindrance)
+        step = session_refuse(session, 1045, "28000", "Access denied: account '%s'@'%s' %s",
+                              account->user, account->host, hindrance);
     else
         step = enter_account(session, account, &verdict);
     auth_secret_free(&verdict.secret);

@@ -260,6 +260,7 @@ void config_unref(struct config *config)
         free(config->servers[i].name);
     }
     free(config->servers);
+    config_tls_release(config);
     for (size_t i = 0; i < config->user_count; i++) {
         config_keys_release(CONFIG_USER, &config->users[i]);
         free(config->users[i].name);
@@ -270,7 +271,6 @@ void config_unref(struct config *config)
     for (unsigned i = 0; i < CONFIG_SECTION_COUNT; i++)
         if (!config_section_named((enum config_section)i))
             config_keys_release((enum config_section)i, config);
-    config_tls_release(config);
     free(config->path);
     free(config);
 }

@@ -25,12 +25,18 @@ struct config_user {
     char *password;      /* from whichever key */
     char *password_file; /* as written, or NULL */
     char *password_env;  /* as written, or NULL */
+    char *server_cert;   /* shown to the servers in this user's place; as written, or NULL */
+    char *server_key;
+    struct tls_context *context; /* from these files; NULL: that of [cluster] */
 };
 
 struct tls_context;
 
 /* tls = off | optional | required */
 enum tls_mode { TLS_OFF, TLS_OPTIONAL, TLS_REQUIRED };
+
+/* server_tls = off | required | verify */
+enum server_tls_mode { SERVER_TLS_OFF, SERVER_TLS_REQUIRED, SERVER_TLS_VERIFY };
 
 struct config {
     atomic_uint references;
@@ -61,6 +67,12 @@ struct config {
     uint32_t probe_interval_ms;
     uint32_t connect_timeout_ms; /* to a server, login included */
     uint32_t log_server_id;      /* that the leader's log is followed with; 0: derived */
+    int server_tls;              /* enum server_tls_mode */
+    char *server_ca;             /* as written, or NULL */
+    char *server_cert;
+    char *server_key;
+    char *server_paths[3]; /* of these files, beside proxy.ini, in the order of enum tls_file */
+    struct tls_context *server_context; /* from these files; NULL with SERVER_TLS_OFF */
 
     size_t server_count; /* [server:NAME] */
     struct config_server *servers;

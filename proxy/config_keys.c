@@ -79,6 +79,10 @@ static const struct config_key keys[] = {
     {CLUSTER(probe_interval), IN_CONFIG(probe_interval_ms), TIME(50, HOUR_MS), DEFAULT("500ms")},
     {CLUSTER(connect_timeout), IN_CONFIG(connect_timeout_ms), TIME(50, HOUR_MS), DEFAULT("3s")},
     {CLUSTER(log_server_id), IN_CONFIG(log_server_id), AUTO(1, UINT32_MAX), DEFAULT("auto")},
+    {CLUSTER(server_tls), IN_CONFIG(server_tls), WORDS("off | required | verify"), DEFAULT("off")},
+    {CLUSTER(server_ca), IN_CONFIG(server_ca), TEXT(4096)},
+    {CLUSTER(server_cert), IN_CONFIG(server_cert), TEXT(4096)},
+    {CLUSTER(server_key), IN_CONFIG(server_key), TEXT(4096)},
 
     {SERVER(address), IN_SERVER(address), ADDRESS, .required = true},
     {SERVER(weight), IN_SERVER(weight), NUMBER(0, 1000), DEFAULT("1")},
@@ -86,6 +90,8 @@ static const struct config_key keys[] = {
     {USER(password), IN_USER(password), TEXT(512), .secret = true},
     {USER(password_file), IN_USER(password_file), TEXT(4096)},
     {USER(password_env), IN_USER(password_env), TEXT(128)},
+    {USER(server_cert), IN_USER(server_cert), TEXT(4096)},
+    {USER(server_key), IN_USER(server_key), TEXT(4096)},
 
     {ROUTING(consistency), IN_CONFIG(policy.consistency), WORDS(CONSISTENCIES), DEFAULT("session")},
     {ROUTING(key), IN_CONFIG(policy.key), WORDS("none | user | attribute"), DEFAULT("none")},

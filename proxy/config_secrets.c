@@ -85,7 +85,8 @@ void config_check_user_password(struct config_parse *parse, const struct config_
 {
     int given = !!config_part_line(part, "password") + !!config_part_line(part, "password_file") +
                 !!config_part_line(part, "password_env");
-    if (given != 1) {
+    bool needed = !config_part_line(part, "server_cert"); /* else the section is there for that */
+    if (given > 1 || (needed && given == 0)) {
         config_problem(&parse->problems, part->line,
                        "[user:%s] needs exactly one of `password`, `password_file` and "
                        "`password_env`",

@@ -13,7 +13,8 @@ char *config_path_beside(const char *ini_path, const char *path);
 bool config_check_password(struct config_parse *parse, enum config_section section, const char *key,
                            const char *file_key, const char *path, char **password);
 
-/* Exactly one of a [user:NAME]'s three keys must be there; it fills in user->password. */
+/* Exactly one of a [user:NAME]'s three keys must be there, with server_cert at most one; it fills
+ * in user->password. */
 void config_check_user_password(struct config_parse *parse, const struct config_part *part,
                                 struct config_user *user);
 

@@ -9,6 +9,7 @@
 #include "proxy/base/log.h"
 #include "proxy/base/memory.h"
 #include "proxy/control_tables.h"
+#include "proxy/net/tls.h"
 #include "proxy/worker.h"
 #include "router/cluster/cluster.h"
 
@@ -109,6 +110,15 @@ static struct cluster_server_settings *server_settings(const struct config *conf
     return servers;
 }
 
+static struct service_tls service_tls(const struct config *config)
+{
+    return (struct service_tls){.wanted = config->server_tls != SERVER_TLS_OFF,
+                                .verify = config->server_tls == SERVER_TLS_VERIFY,
+                                .ca = config->server_paths[TLS_FILE_CA],
+                                .cert = config->server_paths[TLS_FILE_CERT],
+                                .key = config->server_paths[TLS_FILE_KEY]};
+}
+
 static struct cluster_settings cluster_settings(const struct config *config,
                                                 const struct cluster_server_settings *servers)
 {
@@ -117,6 +127,7 @@ static struct cluster_settings cluster_settings(const struct config *config,
                                      .probe_interval_ms = config->probe_interval_ms,
                                      .max_lag_ms = config->policy.max_lag_ms,
                                      .log_server_id = config->log_server_id,
+                                     .tls = service_tls(config),
                                      .count = config->server_count,
                                      .servers = servers};
 }

@@ -10,6 +10,7 @@
 #include "proxy/base/clock.h"
 #include "proxy/base/memory.h"
 #include "proxy/net/stream.h"
+#include "proxy/net/tls.h"
 #include "proxy/proto/packet.h"
 
 #include <assert.h>
@@ -497,11 +498,14 @@ static int dump_ask(struct dump *dump)
     return result;
 }
 
-static void dumping_start(struct dump *dump, int fd)
+/* `ssl`: the state of its TLS, NULL when it is in the clear. */
+static void dumping_start(struct dump *dump, int fd, struct ssl_st *ssl)
 {
     int result;
 
     stream_open(&dump->stream, dump->loop, &dump->pool, fd, on_stream, dump);
+    if (ssl != NULL)
+        tls_adopt(&dump->stream, ssl);
     dump->received_us = clock_now_us();
     result = dump_ask(dump);
     if (result == 0)
@@ -536,7 +540,7 @@ static void on_prepared(struct service_conn *conn, struct service_reply *reply, 
         dump_end(dump, DUMP_LOST, 0, strerrordesc_np(-fd));
         goto done;
     }
-    dumping_start(dump, fd);
+    dumping_start(dump, fd, service_conn_take_tls(conn));
 done:
     if (dump->freed)
         dump_destroy(dump);
@@ -708,7 +712,7 @@ struct dump *dump_open_socket(struct ev_loop *loop, const struct dump_settings *
 {
     struct dump *dump = dump_new(loop, settings);
 
-    dumping_start(dump, fd);
+    dumping_start(dump, fd, NULL);
     return dump;
 }
 

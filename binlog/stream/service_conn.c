@@ -3,6 +3,7 @@
  * knowledge base "Using the Non-blocking Library". */
 #include "binlog/stream/service_conn.h"
 
+#include "binlog/stream/service_tls.h"
 #include "proxy/base/clock.h"
 #include "proxy/base/memory.h"
 
@@ -11,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <mysql.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -66,6 +68,9 @@ void service_login_copy(struct service_login *copy, const struct service_login *
     copy->unix_path = text_or_null(login->unix_path);
     copy->user = memory_strdup(login->user);
     copy->password = memory_strdup(login->password);
+    copy->tls.ca = text_or_null(login->tls.ca);
+    copy->tls.cert = text_or_null(login->tls.cert);
+    copy->tls.key = text_or_null(login->tls.key);
 }
 
 void service_login_clear(struct service_login *login)
@@ -76,7 +81,24 @@ void service_login_clear(struct service_login *login)
     free((char *)login->user);
     free((char *)login->unix_path);
     free((char *)login->host);
+    free((char *)login->tls.ca);
+    free((char *)login->tls.cert);
+    free((char *)login->tls.key);
     memset(login, 0, sizeof(*login));
+}
+
+static bool text_same(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+bool service_login_same(const struct service_login *a, const struct service_login *b)
+{
+    return text_same(a->host, b->host) && a->port == b->port &&
+           text_same(a->unix_path, b->unix_path) && text_same(a->user, b->user) &&
+           text_same(a->password, b->password) && a->tls.wanted == b->tls.wanted &&
+           a->tls.verify == b->tls.verify && text_same(a->tls.ca, b->tls.ca) &&
+           text_same(a->tls.cert, b->tls.cert) && text_same(a->tls.key, b->tls.key);
 }
 
 /* --- the library's calls --- */
@@ -245,12 +267,25 @@ static void conn_finish(struct service_conn *conn, bool failed)
 
 /* --- waiting --- */
 
+/* The library leaves its socket blocking. In the clear it receives without waiting all the same;
+ * TLS reads the socket itself, and would stop the whole thread (seen). */
+static void socket_set_nonblocking(struct service_conn *conn)
+{
+    int fd = mysql_get_socket(&conn->mysql);
+    int flags = fd >= 0 ? fcntl(fd, F_GETFL) : -1;
+
+    if (flags >= 0 && (flags & O_NONBLOCK) == 0)
+        fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+}
+
 static void conn_wait(struct service_conn *conn, int waiting)
 {
     uint64_t now_ms = clock_now_ms();
     uint64_t left_ms = conn->deadline_ms > now_ms ? conn->deadline_ms - now_ms : 0;
     int events = 0;
 
+    if (conn->login.tls.wanted)
+        socket_set_nonblocking(conn);
     if ((waiting & MYSQL_WAIT_TIMEOUT) != 0) {
         uint64_t library_ms = mysql_get_timeout_value_ms(&conn->mysql);
         if (library_ms < left_ms)
@@ -388,6 +423,26 @@ static void options_set(struct service_conn *conn)
     mysql_options4(mysql, MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", "causeway");
 }
 
+static void tls_set(struct service_conn *conn)
+{
+    const struct service_tls *tls = &conn->login.tls;
+    my_bool yes = 1;
+
+    if (!tls->wanted)
+        return;
+    mysql_options(&conn->mysql, MYSQL_OPT_SSL_ENFORCE, &yes);
+    mysql_options(&conn->mysql, MARIADB_OPT_TLS_VERSION, "TLSv1.2,TLSv1.3");
+    if (tls->cert != NULL) {
+        mysql_options(&conn->mysql, MYSQL_OPT_SSL_CERT, tls->cert);
+        mysql_options(&conn->mysql, MYSQL_OPT_SSL_KEY, tls->key != NULL ? tls->key : tls->cert);
+    }
+    if (!tls->verify)
+        return;
+    mysql_options(&conn->mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &yes);
+    if (tls->ca != NULL)
+        mysql_options(&conn->mysql, MYSQL_OPT_SSL_CA, tls->ca);
+}
+
 static void deadline_set(struct service_conn *conn, uint32_t timeout_ms)
 {
     conn->timed_out = false;
@@ -414,6 +469,7 @@ struct service_conn *service_conn_open(struct ev_loop *loop, const struct servic
     ev_init(&conn->timer, on_timer);
     conn->timer.data = conn;
     options_set(conn);
+    tls_set(conn);
     deadline_set(conn, login->timeout_ms);
     conn_first_step(conn, connect_start(conn));
     return conn;
@@ -430,6 +486,8 @@ void service_conn_query(struct service_conn *conn, const char *sql, uint32_t tim
     conn->done = done;
     conn->sql = memory_strdup(sql);
     deadline_set(conn, timeout_ms);
+    if (conn->login.tls.wanted)
+        socket_set_nonblocking(conn);
     waiting = mysql_real_query_start(&conn->query_failed, &conn->mysql, conn->sql,
                                      (unsigned long)strlen(conn->sql));
     conn_first_step(conn, waiting);
@@ -451,6 +509,12 @@ int service_conn_take_socket(struct service_conn *conn)
     watchers_stop(conn);
     conn->state = CONN_LOST;
     return fd;
+}
+
+struct ssl_st *service_conn_take_tls(struct service_conn *conn)
+{
+    assert(conn->state == CONN_LOST);
+    return service_tls_take(&conn->mysql);
 }
 
 unsigned long service_conn_id(const struct service_conn *conn)

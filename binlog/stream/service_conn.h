@@ -16,6 +16,15 @@
 
 struct service_conn;
 
+/* TLS as the library does it; the paths are PEM files, or NULL. */
+struct service_tls {
+    bool wanted; /* else the connection is in the clear */
+    bool verify; /* the certificate must hold, and name the host */
+    const char *ca;
+    const char *cert;
+    const char *key;
+};
+
 struct service_login {
     const char
         *host; /* a numeric address (a name would be looked up, and block); NULL: unix_path */
@@ -24,6 +33,7 @@ struct service_login {
     const char *user;
     const char *password;
     uint32_t timeout_ms; /* for connecting and logging in together */
+    struct service_tls tls;
 };
 
 /* The answer to an opening or a query. Everything in it is gone after the callback. */
@@ -40,6 +50,8 @@ struct service_reply {
 /* A login with strings of its own, and its end. */
 void service_login_copy(struct service_login *copy, const struct service_login *login);
 void service_login_clear(struct service_login *login);
+/* Whether both lead to the same server as the same account by the same means. */
+bool service_login_same(const struct service_login *a, const struct service_login *b);
 
 typedef void (*service_done)(struct service_conn *conn, struct service_reply *reply, void *context);
 /* The server ended an idle connection, or said something unasked. Close it. */
@@ -62,6 +74,9 @@ unsigned long service_conn_id(const struct service_conn *conn);
  * now on, and must be kept until the socket is of no more use: closing it shuts the socket down.
  * Negative errno. */
 int service_conn_take_socket(struct service_conn *conn);
+/* After service_conn_take_socket: the state of its TLS, for tls_adopt(); a reference of the
+ * caller's own. NULL: it is in the clear. */
+struct ssl_st *service_conn_take_tls(struct service_conn *conn);
 /* NULL is allowed. */
 void service_conn_close(struct service_conn *conn);
 

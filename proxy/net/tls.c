@@ -222,6 +222,8 @@ static ssize_t tls_receive(struct stream *stream, struct stream_layer *layer, vo
 static void tls_free(struct stream_layer *layer)
 {
     struct tls_layer *tls = tls_of(layer);
+    if (tls->bio) /* others may still say good-bye on it */
+        SSL_set_bio(tls->ssl, BIO_new(BIO_s_null()), BIO_new(BIO_s_null()));
     SSL_free(tls->ssl);
     BIO_meth_free(tls->bio);
     tls_context_unref(tls->context);
@@ -270,7 +272,18 @@ static void name_host(SSL *ssl, const char *host, bool verify)
         X509_VERIFY_PARAM_set1_host(param, host, 0);
 }
 
-int tls_connect(struct stream *stream, struct tls_context *context, const char *host)
+/* Names of TLS 1.3 begin with TLS_, the others are of 1.2. */
+static bool choose_cipher(SSL *ssl, const char *cipher)
+{
+    if (strncmp(cipher, "TLS_", 4) == 0)
+        return SSL_set_min_proto_version(ssl, TLS1_3_VERSION) == 1 &&
+               SSL_set_ciphersuites(ssl, cipher) == 1;
+    return SSL_set_max_proto_version(ssl, TLS1_2_VERSION) == 1 &&
+           SSL_set_cipher_list(ssl, cipher) == 1;
+}
+
+int tls_connect(struct stream *stream, struct tls_context *context, const char *host,
+                const char *cipher)
 {
     struct tls_layer *tls = tls_new(stream, SSL_new(context->ctx), context->bio);
     tls->context = tls_context_ref(context);
@@ -280,6 +293,8 @@ int tls_connect(struct stream *stream, struct tls_context *context, const char *
     tls->wire = &stream->pool->wire;
     tls->wire->len = 0;
     ERR_clear_error();
+    if (cipher && !choose_cipher(tls->ssl, cipher))
+        return fail(tls);
     int ok = SSL_do_handshake(tls->ssl);
     if (SSL_get_error(tls->ssl, ok) != SSL_ERROR_WANT_READ)
         return fail(tls);

@@ -37,9 +37,11 @@ void tls_context_unref(struct tls_context *context); /* NULL is allowed */
  * takes a reference of its own. */
 void tls_accept(struct stream *stream, struct tls_context *context);
 /* Begins a handshake as a client. `host`: the name or address that the certificate must have if the
- * context verifies. 0 or a negative errno: the stream is dead. */
+ * context verifies. `cipher`: the only one that will do, by OpenSSL's name; NULL: any. 0 or a
+ * negative errno: the stream is dead. */
 __attribute__((warn_unused_result)) int tls_connect(struct stream *stream,
-                                                    struct tls_context *context, const char *host);
+                                                    struct tls_context *context, const char *host,
+                                                    const char *cipher);
 
 struct ssl_st;
 /* Takes over a connection whose handshake another library has made, with whatever it has read and

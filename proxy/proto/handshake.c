@@ -177,16 +177,28 @@ static uint64_t login_capabilities(const struct login *login)
     return capabilities;
 }
 
-void login_build(struct buf *out, uint8_t seq, const struct login *login)
+static void login_head_build(struct buf *out, const struct login *login, uint64_t capabilities)
 {
-    uint64_t capabilities = login_capabilities(login);
     bool extended = !(capabilities & CLIENT_LONG_PASSWORD);
-    size_t begin = packet_begin(out);
     buf_append_u32(out, (uint32_t)capabilities);
     buf_append_u32(out, login->max_packet);
     buf_append_u8(out, (uint8_t)login->collation);
     buf_append_zero(out, 19);
     buf_append_u32(out, extended ? (uint32_t)(capabilities >> U32_BITS) : 0);
+}
+
+void ssl_request_build(struct buf *out, uint8_t seq, const struct login *login)
+{
+    size_t begin = packet_begin(out);
+    login_head_build(out, login, login_capabilities(login) | CLIENT_SSL);
+    packet_end(out, begin, seq);
+}
+
+void login_build(struct buf *out, uint8_t seq, const struct login *login)
+{
+    uint64_t capabilities = login_capabilities(login);
+    size_t begin = packet_begin(out);
+    login_head_build(out, login, capabilities);
     write_nul_span(out, login->user);
     if (capabilities & CLIENT_PLUGIN_AUTH_LENENC_CLIENT_DATA) {
         write_lenenc_span(out, login->auth);

@@ -48,6 +48,8 @@ struct login {
 int login_parse(struct span payload, struct login *login);
 /* Appends the whole packet with sequence number `seq`. The flags that say which fields are there
  * (CONNECT_WITH_DB, PLUGIN_AUTH, CONNECT_ATTRS) are set by which of them are not empty. */
+/* The request for TLS that goes ahead of that login: its first 32 bytes with CLIENT_SSL. */
+void ssl_request_build(struct buf *out, uint8_t seq, const struct login *login);
 void login_build(struct buf *out, uint8_t seq, const struct login *login);
 
 /* Payload of COM_CHANGE_USER with its command byte; `capabilities` are those of the session. */

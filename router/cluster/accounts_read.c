@@ -229,23 +229,11 @@ struct accounts_reader *accounts_reader_new(struct ev_loop *loop, accounts_read_
     return reader;
 }
 
-static bool text_same(const char *a, const char *b)
-{
-    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
-static bool login_same(const struct service_login *a, const struct service_login *b)
-{
-    return text_same(a->host, b->host) && a->port == b->port &&
-           text_same(a->unix_path, b->unix_path) && text_same(a->user, b->user) &&
-           text_same(a->password, b->password);
-}
-
 void accounts_reader_target(struct accounts_reader *reader, const struct service_login *login)
 {
     bool was_busy = accounts_reader_busy(reader);
 
-    if (reader->has_target && login_same(&reader->login, login))
+    if (reader->has_target && service_login_same(&reader->login, login))
         return;
     conn_drop(reader);
     service_login_clear(&reader->login);

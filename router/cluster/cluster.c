@@ -32,6 +32,10 @@ void cluster_login_of(const struct server *server, struct service_login *login)
     login->port = place->port;
     login->user = server->cluster->user;
     login->password = server->cluster->password;
+    login->tls = server->cluster->tls;
+    /* The library compares the certificate with the host that it is given. */
+    if (login->tls.verify && login->host != NULL)
+        login->host = place->host;
     login->timeout_ms = probe_timeout_ms(server->cluster->probe_interval_ms);
 }
 
@@ -431,7 +435,36 @@ static struct server *server_keep(struct server **old, unsigned old_count,
     return NULL;
 }
 
-/* Returns true when user or password are others than before. */
+static char *text_or_null(const char *text)
+{
+    return text != NULL ? memory_strdup(text) : NULL;
+}
+
+static void tls_clear(struct service_tls *tls)
+{
+    free((char *)tls->ca);
+    free((char *)tls->cert);
+    free((char *)tls->key);
+    memset(tls, 0, sizeof(*tls));
+}
+
+/* True when it is other than before. */
+static bool tls_copy(struct cluster *cluster, const struct service_tls *tls)
+{
+    const struct service_login old = {.tls = cluster->tls};
+    const struct service_login new = {.tls = *tls};
+
+    if (service_login_same(&old, &new))
+        return false;
+    tls_clear(&cluster->tls);
+    cluster->tls = *tls;
+    cluster->tls.ca = text_or_null(tls->ca);
+    cluster->tls.cert = text_or_null(tls->cert);
+    cluster->tls.key = text_or_null(tls->key);
+    return true;
+}
+
+/* Returns true when user, password or TLS are others than before. */
 static bool settings_copy(struct cluster *cluster, const struct cluster_settings *settings)
 {
     bool login_changed = cluster->user == NULL || strcmp(cluster->user, settings->user) != 0 ||
@@ -445,6 +478,7 @@ static bool settings_copy(struct cluster *cluster, const struct cluster_settings
         cluster->user = memory_strdup(settings->user);
         cluster->password = memory_strdup(settings->password);
     }
+    login_changed |= tls_copy(cluster, &settings->tls);
     if (login_changed || cluster->log_server_id != settings->log_server_id)
         cluster_log_stop(cluster); /* cluster_decide starts it again */
     cluster->log_server_id = settings->log_server_id;
@@ -610,6 +644,7 @@ void cluster_stop(struct cluster *cluster)
     topology_unref(cluster->published);
     memory_wipe(cluster->password, strlen(cluster->password));
     free(cluster->password);
+    tls_clear(&cluster->tls);
     free(cluster->user);
     free(cluster);
 }

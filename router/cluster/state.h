@@ -47,6 +47,7 @@ struct cluster {
     struct cluster_events events;
     char *user;
     char *password;
+    struct service_tls tls; /* its strings are owned */
     uint32_t probe_interval_ms;
     uint32_t max_lag_ms;
     unsigned count;

@@ -372,3 +372,89 @@ def test_a_reload_takes_new_certificates_for_new_clients(special, papers):
     assert shown_certificate(proxy.port, papers) == second
     assert value(old, "SELECT 42") == 42
     old.close()
+
+
+# --- to the servers
+
+
+@pytest.fixture(name="behind")
+def behind_fixture(lab, papers):
+    """behind(**keys of [cluster]) starts a Causeway that encrypts what it sends to the servers."""
+    started = []
+
+    def make(sections=None, wait_for_followers=True, **changes):
+        keys = {"server_tls": "verify", "server_ca": papers["authority"].certificate} | changes
+        settings = tls_settings(papers) | {"cluster": keys} | (sections or {})
+        started.append(start_causeway(lab, settings, wait_for_followers))
+        return started[-1]
+
+    yield make
+    for proxy in started:
+        stop_causeway(proxy)
+
+
+@contextlib.contextmanager
+def nothing_in_the_clear(lab):
+    for server in lab.servers:
+        server.sql("SET GLOBAL require_secure_transport=1")
+    try:
+        yield
+    finally:
+        for server in lab.servers:
+            server.sql("SET GLOBAL require_secure_transport=0")
+
+
+@pytest.mark.parametrize("mode", ["required", "verify"])
+def test_servers_that_take_no_clear_connections(behind, lab, mode):
+    """Clients' statements, probes, accounts, positions and the leader's log: all of it encrypted."""
+    with nothing_in_the_clear(lab):
+        proxy = behind(server_tls=mode)
+        with contextlib.closing(proxy.connect()) as client:
+            ask = "SHOW STATUS LIKE 'Ssl_cipher'"
+            assert rows(client, ask)[0][1].startswith("TLS_")
+            assert answered_by(client) == "db2"
+            rows(client, "CREATE OR REPLACE TABLE demo.sealed (id INT PRIMARY KEY, note LONGTEXT)")
+            for number in range(50):
+                rows(client, "INSERT INTO demo.sealed VALUES (%s, REPEAT('x', %s))", (number, number * 9973))
+                assert value(client, "SELECT LENGTH(note) FROM demo.sealed WHERE id = %s",
+                             (number,)) == number * 9973
+            rows(client, "DROP TABLE demo.sealed")
+        wait_until(lambda: "its log is followed" in proxy.log_text(), "the leader's log to be followed")
+        lab.leader.sql("CREATE OR REPLACE USER 'sealed'@'%' IDENTIFIED BY 'pw'")
+        wait_until(lambda: outcome(proxy.port, user="sealed", password="pw") == "sealed@%",
+                   "the new account to be seen in the log")
+
+
+def test_a_server_whose_certificate_nobody_vouches_for_is_not_used(behind, papers, front):
+    proxy = behind(wait_for_followers=True)
+    with contextlib.closing(proxy.connect()) as client:
+        assert value(client, "SELECT 42") == 42
+    stranger = papers["folder"] / "stranger.pem"
+    proxy.write_config(tls_settings(papers) | {
+        "cluster": {"server_tls": "verify", "server_ca": stranger}, "routing": {"leader_wait": "0ms"}})
+    proxy.reload()
+    wait_until(lambda: "self-signed certificate in certificate chain" in proxy.log_text()
+               or "unable to get local issuer" in proxy.log_text(), "the reason in the log")
+    wait_until(lambda: outcome(proxy.port)[0] in (1290, 2013), "no server to be left")
+
+
+def test_accounts_that_ask_for_a_certificate_get_the_one_of_their_section(behind, lab, papers):
+    certificate, key = papers["client"]
+    own = {"server_cert": certificate, "server_key": key}
+    proxy = behind({"user:p_x509": own, "user:p_subject": own})
+    for name, clause in {"x509": "X509", "subject": REQUIREMENTS["subject"], "bare": "X509",
+                         "ssl": "SSL", "cipher": REQUIREMENTS["other_cipher"]}.items():
+        clause = clause if name != "subject" else REQUIREMENTS["subject"]
+        lab.leader.sql(f"CREATE OR REPLACE USER 'p_{name}'@'%' IDENTIFIED BY 'pw' REQUIRE {clause}")
+    lab.caught_up()
+    as_app_one = secure(papers, "client")
+    for name in ("x509", "subject", "ssl"):
+        wait_until(lambda n=name: outcome(proxy.port, user=f"p_{n}", password="pw", **as_app_one)
+                   == f"p_{n}@%", f"p_{name} to be let in")
+    assert outcome(proxy.port, user="p_ssl", password="pw", **secure(papers)) == "p_ssl@%"
+    assert outcome(proxy.port, user="p_x509", password="pw", **secure(papers))[0] == 1045
+    number, text = outcome(proxy.port, user="p_bare", password="pw", **as_app_one)
+    assert number == 1045 and "server_cert and server_key of its [user:NAME] section" in text
+    # A cipher that the account names is what Causeway speaks to the server, too.
+    context = ssl.create_default_context(cafile=papers["authority"].certificate)
+    assert outcome(proxy.port, user="p_cipher", password="pw", ssl=context)[0] == 1045

@@ -129,7 +129,7 @@ static void pair_encrypt(struct pair *pair, const char *host, bool verify)
     struct tls_context *connecting = tls_context_for_servers(&peer, verify, &problem);
     ck_assert(accepting && connecting);
     tls_accept(&pair->server.stream, accepting);
-    ck_assert_int_eq(tls_connect(&pair->client.stream, connecting, host), 0);
+    ck_assert_int_eq(tls_connect(&pair->client.stream, connecting, host, NULL), 0);
     tls_context_unref(accepting);
     tls_context_unref(connecting);
 }
