@@ -3,6 +3,7 @@
  * in client_verify.c. */
 #include "proxy/base/log.h"
 #include "proxy/base/memory.h"
+#include "proxy/client_address.h"
 #include "proxy/client_login.h"
 #include "proxy/client_tls.h"
 #include "proxy/net/tls.h"
@@ -186,6 +187,8 @@ static enum step take_proof(struct session *session, struct span proof,
 enum step step_login_response(struct session *session)
 {
     struct span payload;
+    if (!client_address_take(session))
+        return STEP_WAIT;
     /* client_auth_seq says before a login which number the answer to the greeting has. */
     if (peek(session, &payload) <= 0)
         return STEP_WAIT;

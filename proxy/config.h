@@ -59,6 +59,7 @@ struct config {
     char *tls_cert;                  /* as written, or NULL */
     char *tls_key;
     char *tls_ca;
+    char *proxy_protocol_from;      /* networks of proto/proxy_header.h, or NULL: nobody */
     struct tls_context *client_tls; /* from these files; NULL with TLS_OFF */
 
     char *cluster_user; /* [cluster] */

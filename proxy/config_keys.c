@@ -49,6 +49,7 @@ static_assert(sizeof(section_titles) == sizeof(section_words), "a title for each
 #define ADDRESS           .type = &config_type_address
 #define TARGET            .type = &config_type_target
 #define WORDS(accepted)   .type = &config_type_word, .words = (accepted)
+#define NETWORKS(top)     .type = &config_type_networks, .smallest = 1, .largest = (top)
 #define LATER(accepted)   .later_words = (accepted)
 #define DEFAULT(text)     .standard = (text)
 
@@ -72,6 +73,7 @@ static const struct config_key keys[] = {
     {PROXY(tls_cert), IN_CONFIG(tls_cert), TEXT(4096)},
     {PROXY(tls_key), IN_CONFIG(tls_key), TEXT(4096)},
     {PROXY(tls_ca), IN_CONFIG(tls_ca), TEXT(4096)},
+    {PROXY(proxy_protocol_from), IN_CONFIG(proxy_protocol_from), NETWORKS(4096)},
 
     {CLUSTER(user), IN_CONFIG(cluster_user), TEXT(128), .required = true},
     {CLUSTER(password), IN_CONFIG(cluster_password), TEXT(512), .secret = true},

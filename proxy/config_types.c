@@ -3,6 +3,7 @@
 
 #include "proxy/base/memory.h"
 #include "proxy/net/listener.h"
+#include "proxy/proto/proxy_header.h"
 
 #include <assert.h>
 #include <ctype.h>
@@ -63,6 +64,24 @@ static void text_release(const struct config_key *key, void *object)
 }
 
 const struct config_type config_type_text = {text_parse, text_format, text_accepts, text_release};
+
+static int networks_parse(const struct config_key *key, void *object, const char *value,
+                          struct buf *why)
+{
+    if (!proxy_networks_valid(value))
+        return -EINVAL;
+    return text_parse(key, object, value, why);
+}
+
+static void networks_accepts(const struct config_key *key, struct buf *out)
+{
+    (void)key;
+    buf_append_text(out, "networks, comma separated: 10.0.0.0/8, 192.0.2.7, fd00::/8, `localhost` "
+                         "(unix sockets) or `*`");
+}
+
+const struct config_type config_type_networks = {networks_parse, text_format, networks_accepts,
+                                                 text_release};
 
 /* --- numbers --- */
 

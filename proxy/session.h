@@ -123,6 +123,7 @@ struct session {
     uint8_t salt[SALT_BYTES];
     uint64_t capabilities;
     uint16_t collation;
+    bool proxied;           /* a load balancer told the address in `peer` */
     bool client_ended;      /* the client's half of the socket is closed */
     unsigned sticky;        /* enum sticky: why it keeps its leader connection … */
     struct held held;       /* … and what these reasons are called */
