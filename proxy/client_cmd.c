@@ -182,21 +182,26 @@ static void write_scopes(struct session *session)
     store_u24(stream_data(&session->client), (uint32_t)(command->len - PACKET_HEADER_BYTES));
 }
 
+/* Text too long to hold: rules see its beginning; what all of it does nobody looks at, so it runs
+ * on the leader. */
+static enum step take_unjudged(struct session *session)
+{
+    struct command *command = &session->command;
+    struct hint none = {0};
+    command->flags = CLASS_OPAQUE | CLASS_PLAIN_READ;
+    if (!apply_policy(session, argument(session), &none))
+        return session->state == SESSION_CLOSED ? STEP_WAIT : STEP_MORE;
+    command->read = false;
+    command->forced = -1;
+    return to_leader(session);
+}
+
 static enum step take_query(struct session *session)
 {
     struct command *command = &session->command;
     struct statement_class class;
-    if (command->streamed) {
-        /* Rules see its beginning; what all of it does nobody looks at, so it runs on the leader.
-         */
-        struct hint none = {0};
-        command->flags = CLASS_OPAQUE | CLASS_PLAIN_READ;
-        if (!apply_policy(session, argument(session), &none))
-            return session->state == SESSION_CLOSED ? STEP_WAIT : STEP_MORE;
-        command->read = false;
-        command->forced = -1;
-        return to_leader(session);
-    }
+    if (command->streamed)
+        return take_unjudged(session);
     if (replica_says(argument(session)))
         command->of_replica = command->to_leader = true;
     if (!judge(session, argument(session), &class))
@@ -213,13 +218,11 @@ static enum step take_prepare(struct session *session)
 {
     struct command *command = &session->command;
     struct statement_class class;
-    if (command->streamed)
-        return session_refuse(session, 1153, "08S01",
-                              "Causeway does not prepare statements of more than %d bytes",
-                              COMMAND_HELD_MAX);
     /* The statement is entered when the server has accepted it; until then it is the text that
      * counts, and "the last one" is none: a pipelined EXECUTE must not run the one before. */
     session->statements.last_prepared = 0;
+    if (command->streamed)
+        return take_unjudged(session);
     if (!judge(session, argument(session), &class))
         return session->state == SESSION_CLOSED ? STEP_WAIT : STEP_MORE;
     if (command->flags & CLASS_OWN_WORD && own_prepare(session, argument(session)))
@@ -247,21 +250,40 @@ static enum step unknown_statement(struct session *session, const char *where)
                           rest.len < 4 ? 0 : load_u32(rest.data), where);
 }
 
+/* Parameters sent ahead are on the leader connection that got them, or nowhere. */
+static bool long_data_lost(const struct session *session, const struct statement *statement)
+{
+    uint64_t serial = statement->long_data_serial;
+    return serial && !(session->leader && session->leader->serial == serial);
+}
+
 static enum step take_execute(struct session *session)
 {
     struct command *command = &session->command;
     struct statement *statement = find_statement(session);
     if (!statement)
         return unknown_statement(session, "mysqld_stmt_execute");
+    size_t types_end = statement_types_end(statement, command->code);
+    if (command->streamed && command->len < types_end) {
+        stream_want(&session->client, types_end);
+        if (session->client_ended)
+            session_close(session, "the client left in the middle of a command");
+        return STEP_WAIT;
+    }
     struct span packet = span_of(stream_data(&session->client), command->len);
-    if (!command->streamed && statement_note_types(statement, packet)) {
-        session_protocol_error(session, "COM_STMT_EXECUTE is too short for its parameters");
+    if (statement_note_types(statement, packet)) {
+        session_protocol_error(session, "an execution is too short for its parameters");
         return STEP_WAIT;
     }
     if (!take_key(session, buf_span(&statement->key)))
         return session->state == SESSION_CLOSED ? STEP_WAIT : STEP_MORE;
     if (statement->own)
         return own_execute(session, statement);
+    if (long_data_lost(session, statement)) {
+        statement->long_data_serial = 0;
+        return session_refuse(session, 1210, "HY000",
+                              "Parameters that were sent ahead are lost: their server failed");
+    }
     command->statement = statement;
     command->flags = statement->flags;
     command->digest = statement->digest;
@@ -290,9 +312,10 @@ static enum step take_long_data(struct session *session)
     if (!statement) /* no reply, not even an error: the EXECUTE will get one */
         return session->command.streamed ? unknown_statement(session, "long data")
                                          : session_finish_command(session);
+    bool lost = long_data_lost(session, statement);
     session->command.long_data_serial = statement->long_data_serial;
     statement->long_data_serial = LONG_DATA_LOST; /* until it is sent */
-    if (statement->own)
+    if (statement->own || lost) /* what follows lost data is lost: no waiting for a leader again */
         return session->command.streamed ? unknown_statement(session, "long data")
                                          : session_finish_command(session);
     session->command.statement = statement;
@@ -317,6 +340,8 @@ static enum step take_close(struct session *session)
         close_on(statement, session->leader);
         close_on(statement, session->reader);
         statements_remove(&session->statements, statement);
+        if (session->statements.unkept == 0)
+            session->sticky &= ~(unsigned)STICKY_LONG_TEXT;
     }
     return session_finish_command(session);
 }
@@ -351,9 +376,10 @@ static enum step take_stmt_reset(struct session *session)
     struct statement *statement = find_statement(session);
     if (!statement)
         return unknown_statement(session, "mysqld_stmt_reset");
+    bool lost = long_data_lost(session, statement);
     bool sent_ahead = statement->long_data_serial != 0;
     statement->long_data_serial = 0;
-    if (statement->own)
+    if (statement->own || lost)
         return session_accept(session);
     session->command.statement = statement;
     if (sent_ahead)
@@ -408,6 +434,7 @@ static enum step take_replica(struct session *session)
 
 static enum step take_unknown(struct session *session)
 {
+    session->command.code = COM_SLEEP; /* not COM_CONNECT, which stands for a login under way */
     return session_refuse(session, 1047, "08S01", "Unknown command");
 }
 

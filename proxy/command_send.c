@@ -15,9 +15,9 @@ static enum step broken(struct backend *backend, int error)
     return STEP_WAIT;
 }
 
-/* Puts the server's statement id in the place of the client's; `anew` gets the packet when
- * parameter types must be put in as well. */
-static void address_statement(struct session *session, struct buf *anew)
+/* Puts the server's statement id in the place of the client's; `anew` gets the packet, as far as it
+ * is held, when parameter types must be put in as well. Negative: that is not possible. */
+static int address_statement(struct session *session, struct buf *anew)
 {
     struct command *command = &session->command;
     struct statement *statement = command->statement;
@@ -27,10 +27,12 @@ static void address_statement(struct session *session, struct buf *anew)
     statement->last_serial = session->running->serial;
     if (command->code == COM_STMT_SEND_LONG_DATA)
         statement->long_data_serial = session->running->serial;
-    if (command->code != COM_STMT_EXECUTE || command->streamed)
-        return;
-    statement_add_types(statement, on, span_of(packet, command->len), anew);
-    on->types_version = statement->types_version;
+    if (statement_types_end(statement, command->code) == 0)
+        return 0;
+    int error = statement_add_types(statement, on, span_of(packet, command->len), anew);
+    if (error >= 0)
+        on->types_version = statement->types_version;
+    return error;
 }
 
 /* In the place of a KILL. */
@@ -77,8 +79,10 @@ enum step step_send(struct session *session)
     struct buf anew = {0};
     if (command->asks_right)
         write_question(&anew);
-    else if (command->statement)
-        address_statement(session, &anew);
+    else if (command->statement && address_statement(session, &anew) < 0)
+        return session_refuse(session, 1210, "HY000",
+                              "The types of these parameters were told to a connection that is "
+                              "gone; prepare the statement again");
     struct iovec parts[2] = {
         {worker->prelude.data, command->prelude_due ? worker->prelude.len : 0},
         {stream_data(&session->client), command->len},
@@ -128,6 +132,7 @@ static bool pass(struct session *session, uint64_t *rest)
     }
     int error = stream_write_span(&backend->stream, span_of(stream_data(client), len));
     if (error) {
+        (void)stream_receive(&backend->stream); /* why it does not want the rest */
         broken(backend, error);
         return false;
     }

@@ -16,7 +16,11 @@
 #include <assert.h>
 #include <errno.h>
 
-enum { PIECES_MAX = 32 };
+enum {
+    PIECES_MAX = 32,
+    /* A command beyond max_allowed_packet: the server closes behind this error (measured). */
+    ERROR_PACKET_TOO_LARGE = 1153,
+};
 
 /* A part of what the next write sends: bytes as received, or written anew (then an offset into
  * worker->rewritten, which may still move). */
@@ -227,6 +231,7 @@ static enum outcome take_err(struct relay *relay, const struct result_event *eve
     if (is_write_on_follower(relay, &err))
         return run_on_leader(relay, event, packet);
     relay_note_err(session);
+    session->command.last = err.code == ERROR_PACKET_TOO_LARGE;
     result_take(&session->parser, event, packet, 0);
     if (relay->backend->guarded && session->trx == relay->backend && err.code == 1290)
         write_guard_error(relay, event);
@@ -242,8 +247,12 @@ static enum outcome take_prepare_ok(struct relay *relay, const struct result_eve
     struct command *command = &session->command;
     uint8_t *packet = relay->data + relay->done;
     uint8_t *payload = packet + PACKET_HEADER_BYTES;
-    struct span sql = span_of(stream_data(&session->client) + PACKET_HEADER_BYTES + 1,
-                              command->len - PACKET_HEADER_BYTES - 1);
+    struct span sql = {0};
+    if (command->streamed) /* this connection alone has its text */
+        session->sticky |= STICKY_LONG_TEXT;
+    else
+        sql = span_of(stream_data(&session->client) + PACKET_HEADER_BYTES + 1,
+                      command->len - PACKET_HEADER_BYTES - 1);
     struct statement_class class = {
         .target = command->previous                      ? CLASS_PREVIOUS
                   : command->read && !command->to_leader ? CLASS_READ
@@ -293,6 +302,10 @@ static enum step finish(struct session *session)
     relay_note_end(session);
     if (session->command.code == COM_REGISTER_SLAVE && session->command.failed)
         session->sticky &= ~(unsigned)STICKY_REPLICA;
+    if (session->command.last) {
+        session_close(session, "its command was longer than the server's max_allowed_packet");
+        return STEP_WAIT;
+    }
     session->worker->busy[session->running->slot]--;
     return session_finish_command(session);
 }
@@ -346,6 +359,15 @@ static enum step relay_received(struct session *session)
     return STEP_WAIT;
 }
 
+/* COM_STMT_EXECUTE: statement id (4 bytes), then flags; 0: no cursor. */
+static bool cursor_asked(const struct session *session)
+{
+    const struct command *command = &session->command;
+    size_t flags_at = PACKET_HEADER_BYTES + 1 + 4;
+    return command->code == COM_STMT_EXECUTE && command->len > flags_at &&
+           stream_data(&session->client)[flags_at] != 0;
+}
+
 enum step step_relay(struct session *session)
 {
     struct command *command = &session->command;
@@ -358,6 +380,7 @@ enum step step_relay(struct session *session)
     if (!command->relaying) {
         result_open(&session->parser, command->shape,
                     !(session->capabilities & CLIENT_DEPRECATE_EOF));
+        session->parser.cursor_asked = cursor_asked(session);
         command->relaying = true;
     }
     if (replica_streams(session) && !replica_pass(session))

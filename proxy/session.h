@@ -70,7 +70,8 @@ struct command {
     bool of_replica;    /* said by a replica: without a leader its connection closes */
     uint8_t own;        /* enum own_what: Causeway answers it itself */
     bool relaying;      /* the parser is open for its reply */
-    bool failed;        /* the reply was, or ended in, an ERR */
+    bool failed;        /* the reply was, or ended in, an ERR … */
+    bool last;          /* … behind which the server closes: so does Causeway */
     bool state_changed; /* the reply reported a change of session state … */
     bool named_change;  /* … and named a variable or schema */
     int8_t consistency;

@@ -29,7 +29,7 @@ struct statement {
     int8_t consistency; /* of a rule or hint: enum consistency, or -1 */
     int forced_slot;    /* of a rule or hint, or -1 */
     struct buf key;     /* that a hint names for it; empty: none */
-    struct buf sql;     /* text, to prepare it elsewhere */
+    struct buf sql;     /* text, to prepare it elsewhere; empty: too long to be kept */
     struct prepared_on on[2];
     uint16_t parameters;
     uint64_t long_data_serial; /* connection that got parameters sent ahead: it must run there;
@@ -45,6 +45,7 @@ struct statements {
     uint32_t next_id;
     uint32_t last_prepared; /* what id 0xffffffff means; 0: none */
     unsigned count;
+    unsigned unkept; /* of them those without their text */
 };
 
 #define STATEMENT_ID_LAST 0xffffffffu
@@ -66,12 +67,17 @@ struct prepared_on *statement_on(struct statement *statement, const struct backe
 void statement_prepared(struct statement *statement, const struct backend *backend,
                         uint32_t server_id);
 
-/* COM_STMT_EXECUTE: takes note of parameter types that the client sends
- * in `packet` (header and payload, whole). -EPROTO when it is too short for its parameters. */
+/* COM_STMT_EXECUTE and COM_STMT_BULK_EXECUTE (others are left alone): takes note of parameter types
+ * that the client sends in `packet` (header and payload, at least up to statement_types_end()).
+ * -EPROTO when it is too short for its parameters. */
 int statement_note_types(struct statement *statement, struct span packet);
-/* True when the connection must be told the types that the client sent earlier: then `out` gets the
- * whole packet with them put in. Otherwise nothing is written. */
-bool statement_add_types(const struct statement *statement, const struct prepared_on *on,
-                         struct span packet, struct buf *out);
+/* As far as a packet with that command must be there for its types; 0: it has none. */
+size_t statement_types_end(const struct statement *statement, uint8_t code);
+/* 1 when the connection must be told the types that the client sent earlier: then `out` gets all
+ * that is in `packet` (its beginning will do) with them put in, and the header says so. Otherwise
+ * 0, and nothing is written; -E2BIG: they don't fit into the packet any more. */
+__attribute__((warn_unused_result)) int statement_add_types(const struct statement *statement,
+                                                            const struct prepared_on *on,
+                                                            struct span packet, struct buf *out);
 
 #endif

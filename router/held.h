@@ -22,7 +22,9 @@ enum sticky {
     STICKY_ROLE = 1 << 9,        /* SET ROLE */
     STICKY_UNKNOWN = 1 << 10,    /* a procedure or the like changed state that was not named */
     STICKY_REPLICA = 1 << 11,    /* registered as a replica, or following the log */
-    STICKY_ROUTINE = 1 << 12,    /* one ran: the server reports no GET_LOCK inside of it */
+    STICKY_LONG_TEXT =
+        1 << 12,              /* a prepared statement whose text is not kept, until it is closed */
+    STICKY_ROUTINE = 1 << 13, /* one ran: the server reports no GET_LOCK inside of it */
 
     /* Those for which its reads run on the leader as well: they may speak of what is there, or must
      * see what the holders of the lock before have written. */

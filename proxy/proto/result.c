@@ -218,6 +218,8 @@ static bool eof_due_look(struct feed *feed, uint32_t payload_len, uint8_t first)
         cursor = cursor_opened(ok.status);
     }
     parser->eof_due = false;
+    if (first == FIRST_ERR && parser->cursor_asked)
+        return err_look(feed, payload_len);
     if (cursor)
         return feed_control(feed, RESULT_EVENT_OK, payload_len);
     return feed_insert_eof(feed, packet_seq(header));

@@ -66,7 +66,9 @@ struct result_parser {
     uint8_t state;
     uint8_t seq_shift; /* added to the sequence numbers of the packets that pass */
     bool legacy_eof;
-    bool eof_due;     /* the definitions are through, their EOF not yet reported */
+    bool cursor_asked; /* the caller may set it behind result_open: COM_STMT_EXECUTE asked for a
+                          cursor. An ERR behind the definitions then has no EOF before it. */
+    bool eof_due;      /* the definitions are through, their EOF not yet reported */
     bool continued;   /* the last header said 0xffffff: the next packet goes on with that payload */
     uint8_t last_seq; /* of the last packet passed or taken, as the server numbered it */
     uint32_t payload_left; /* of the packet that is passing */

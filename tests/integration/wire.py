@@ -25,8 +25,10 @@ PLUGIN_AUTH = 1 << 19
 CONNECT_ATTRS = 1 << 20
 SESSION_TRACK = 1 << 23
 DEPRECATE_EOF = 1 << 24
+QUERY_ATTRIBUTES = 1 << 27
 
 # MariaDB's own: bits 32 and up, sent instead of LONG_PASSWORD.
+PROGRESS = 1 << 32
 STMT_BULK_OPERATIONS = 1 << 34
 EXTENDED_METADATA = 1 << 35
 CACHE_METADATA = 1 << 36
@@ -317,9 +319,9 @@ class Wire:
         self.read_definitions(columns)
         return statement, columns, parameters
 
-    def execute_bytes(self, statement, parameters=(), cursor=0, long_data=()):
+    def execute_bytes(self, statement, parameters=(), cursor=0, long_data=(), send_types=True):
         """COM_STMT_EXECUTE with bytes (as strings), integers and None; `long_data` names the
-        parameters whose value was sent before."""
+        parameters whose value was sent before. The types may be left out when they were sent."""
         body = bytes([STMT_EXECUTE]) + struct.pack("<iBI", statement, cursor, 1)
         if parameters:
             nulls = bytearray((len(parameters) + 7) // 8)
@@ -334,19 +336,19 @@ class Wire:
                 else:
                     types += b"\xfd\0"
                     values += b"" if index in long_data else lenenc_string(item)
-            body += bytes(nulls) + b"\x01" + types + values
+            body += bytes(nulls) + (b"\x01" + types if send_types else b"\0") + values
         return body
 
-    def execute(self, statement, parameters=(), cursor=0, long_data=()):
-        self.send(self.execute_bytes(statement, parameters, cursor, long_data))
+    def execute(self, statement, parameters=(), cursor=0, long_data=(), send_types=True):
+        self.send(self.execute_bytes(statement, parameters, cursor, long_data, send_types))
         return self.read_result()
 
-    def bulk_insert(self, statement, rows):
-        """COM_STMT_BULK_EXECUTE with strings and None; types are sent."""
-        body = bytes([STMT_BULK]) + struct.pack("<iH", statement, 128) + b"\xfd\0" * len(rows[0])
-        for row in rows:
-            body += b"".join(b"\x01" if item is None else b"\0" + lenenc_string(item) for item in row)
-        self.send(body)
+    def bulk_insert(self, statement, rows, types=True):
+        """COM_STMT_BULK_EXECUTE with strings and None."""
+        body = bytes([STMT_BULK]) + struct.pack("<iH", statement, 128 if types else 0)
+        body += b"\xfd\0" * len(rows[0]) if types else b""
+        self.send(body + b"".join(
+            b"\x01" if item is None else b"\0" + lenenc_string(item) for row in rows for item in row))
         return self.read_result()
 
     def fetch(self, statement, count):

@@ -276,15 +276,83 @@ START_TEST(other_commands_are_left_alone)
     struct prepared_on reader = {.serial = 2};
     struct buf out = {0};
     struct buf packet = execute_packet(1, 1, "AB", "x");
-    packet.data[PACKET_HEADER_BYTES] = COM_STMT_BULK_EXECUTE;
+    packet.data[PACKET_HEADER_BYTES] = COM_STMT_RESET;
     ck_assert_int_eq(note(statement, &packet), 0);
     ck_assert_uint_eq(statement->types_version, 0);
+    ck_assert_uint_eq(statement_types_end(statement, COM_STMT_RESET), 0);
     packet.data[PACKET_HEADER_BYTES] = COM_STMT_EXECUTE;
     note(statement, &packet);
     packet.data[PACKET_HEADER_BYTES] = COM_STMT_FETCH;
     packet.data[packet.len - 4] = 0;
     ck_assert(!statement_add_types(statement, &reader, buf_span(&packet), &out));
     buf_free(&packet);
+}
+END_TEST
+
+static struct buf bulk_packet(uint16_t flags, const char *types, const char *rows)
+{
+    struct buf packet = {0};
+    size_t begin = packet_begin(&packet);
+    buf_append_u8(&packet, COM_STMT_BULK_EXECUTE);
+    buf_append_u32(&packet, 7);
+    buf_append_u16(&packet, flags);
+    buf_append_text(&packet, types);
+    buf_append_text(&packet, rows);
+    packet_end(&packet, begin, 0);
+    return packet;
+}
+
+/* What one kind of execution told, the other knows: a server keeps them with the statement. */
+START_TEST(types_are_put_into_bulk_executions)
+{
+    struct statement *statement = add("INSERT INTO t VALUES (?, ?)", 2);
+    struct prepared_on reader = {.serial = 2};
+    struct buf out = {0};
+    struct buf with = bulk_packet(128 + 64, "AABB", "rows");
+    struct buf without = bulk_packet(64, "", "more rows");
+    struct buf expected = bulk_packet(128 + 64, "AABB", "more rows");
+    struct buf once = execute_packet(2, 0, "", "x");
+    struct buf once_expected = execute_packet(2, 1, "AABB", "x");
+    ck_assert_uint_eq(statement_types_end(statement, COM_STMT_BULK_EXECUTE), with.len - 4);
+    ck_assert_int_eq(note(statement, &without), 0);
+    ck_assert_uint_eq(statement->types_version, 0);
+    ck_assert_int_eq(note(statement, &with), 0);
+    ck_assert_uint_eq(statement->types_version, 1);
+    ck_assert_int_eq(statement_add_types(statement, &reader, buf_span(&with), &out), 0);
+    ck_assert_int_eq(statement_add_types(statement, &reader, buf_span(&without), &out), 1);
+    ck_assert(span_equal(buf_span(&out), buf_span(&expected)));
+    out.len = 0;
+    ck_assert_int_eq(statement_add_types(statement, &reader, buf_span(&once), &out), 1);
+    ck_assert(span_equal(buf_span(&out), buf_span(&once_expected)));
+    for (size_t len = PACKET_HEADER_BYTES + 1; len < with.len - 4; len++)
+        ck_assert_int_eq(statement_note_types(statement, span_of(with.data, len)), -EPROTO);
+    buf_free(&out);
+    buf_free(&with);
+    buf_free(&without);
+    buf_free(&expected);
+    buf_free(&once);
+    buf_free(&once_expected);
+}
+END_TEST
+
+/* Of a long packet only the beginning is held; the header counts the rest. */
+START_TEST(types_are_put_into_the_beginning_of_a_long_packet)
+{
+    struct statement *statement = add("SELECT ?", 1);
+    struct prepared_on reader = {.serial = 2};
+    struct buf out = {0};
+    struct buf with = execute_packet(1, 1, "AB", "x");
+    struct buf without = execute_packet(1, 0, "", "beginning");
+    ck_assert_int_eq(note(statement, &with), 0);
+    store_u24(without.data, 2000000);
+    ck_assert_int_eq(statement_add_types(statement, &reader, buf_span(&without), &out), 1);
+    ck_assert_uint_eq(packet_payload_len(out.data), 2000002);
+    ck_assert_uint_eq(out.len, without.len + 2);
+    store_u24(without.data, PACKET_PAYLOAD_MAX - 2);
+    ck_assert_int_eq(statement_add_types(statement, &reader, buf_span(&without), &out), -E2BIG);
+    buf_free(&out);
+    buf_free(&with);
+    buf_free(&without);
 }
 END_TEST
 
@@ -308,6 +376,8 @@ int main(void)
     tcase_add_test(tcase, nothing_is_put_in_where_nothing_is_known);
     tcase_add_test(tcase, a_short_packet_is_refused);
     tcase_add_test(tcase, other_commands_are_left_alone);
+    tcase_add_test(tcase, types_are_put_into_bulk_executions);
+    tcase_add_test(tcase, types_are_put_into_the_beginning_of_a_long_packet);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);

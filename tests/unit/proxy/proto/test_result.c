@@ -632,6 +632,24 @@ START_TEST(nothing_is_foreseen_of_an_error_or_of_garbage)
 }
 END_TEST
 
+/* A server that could not open a cursor has sent no EOF behind the definitions (measured). */
+START_TEST(a_cursor_that_could_not_be_opened)
+{
+    static const uint8_t reply[] = {1,   0,   0, 1, 1, 2, 0,    0,    2,
+                                    'd', 'e', 3, 0, 0, 3, 0xff, 0x15, 0x04};
+    for (int asked = 0; asked < 2; asked++) {
+        struct buf events = {0}, passed = {0};
+        struct result_parser parser;
+        result_open(&parser, RESULT_SHAPE_ROWS, true);
+        parser.cursor_asked = asked;
+        run(&parser, span_of(reply, sizeof(reply)), 3, &events, &passed);
+        ck_assert_str_eq((const char *)events.data, asked ? "err:3 end" : "eof:3 err:4 end");
+        buf_free(&events);
+        buf_free(&passed);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("result");
@@ -641,6 +659,7 @@ int main(void)
     tcase_add_loop_test(tests, each_reply_gives_its_events_however_it_is_cut, 0,
                         sizeof cases / sizeof cases[0]);
     tcase_add_test(tests, a_command_without_a_reply_is_at_its_end_at_once);
+    tcase_add_test(tests, a_cursor_that_could_not_be_opened);
     tcase_add_test(tests, need_says_how_many_bytes_lead_on);
     tcase_add_test(tests, short_rows_pass_whole_or_not_at_all);
     tcase_add_test(tests, a_part_of_a_long_row_passes);
