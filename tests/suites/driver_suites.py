@@ -70,7 +70,8 @@ def sqlalchemy_with(driver):
         recreate(place, "suite_alchemy", "test_schema")
         home = folder / f"sqlalchemy-{driver}"
         home.mkdir(exist_ok=True)
-        (home / "setup.cfg").write_text("[sqla_testing]\nrequirement_cls=requirements:Requirements\n")
+        (home / "setup.cfg").write_text("[sqla_testing]\nrequirement_cls=requirements:Requirements\n"
+                                        "profile_file=profiles.txt\n")
         (home / "requirements.py").write_text(
             "from sqlalchemy.testing.requirements import SuiteRequirements\n"
             "class Requirements(SuiteRequirements):\n    pass\n")
