@@ -152,13 +152,16 @@ static enum outcome take_ok(struct relay *relay, const struct result_event *even
     return GO_ON;
 }
 
-/* A read that turned out to write: stopped by the guard before any row (measured). */
+/* Stopped by the guard before any row (measured): a read that turned out to write; or, in a
+ * read-only transaction, a statement that commits it before it does anything. */
 static bool is_write_on_follower(const struct relay *relay, const struct err_reply *err)
 {
     const struct session *session = relay->session;
-    return relay->backend->guarded && session->trx != relay->backend && !session->command.begun &&
-           relay->count == 0 && session->command.forced < 0 &&
-           (err->code == 1792 || err->code == 1290);
+    const struct command *command = &session->command;
+    bool stays =
+        session->trx == relay->backend && (command->flags & (CLASS_DDL | CLASS_MULTI)) != CLASS_DDL;
+    return relay->backend->guarded && !stays && !command->begun && relay->count == 0 &&
+           command->forced < 0 && (err->code == 1792 || err->code == 1290);
 }
 
 /* Its text without its data, for who wants to give it a rule. */
@@ -194,12 +197,17 @@ static enum outcome run_on_leader(struct relay *relay, const struct result_event
 {
     struct session *session = relay->session;
     struct worker *worker = session->worker;
-    log_found_write(session);
-    worker->counters.writes_found++;
-    write_digests_add(worker->write_digests, session->command.digest);
+    bool committed = session->trx == relay->backend;
+    if (!committed) {
+        log_found_write(session);
+        worker->counters.writes_found++;
+        write_digests_add(worker->write_digests, session->command.digest);
+    }
     result_take(&session->parser, event, packet, 0);
     stream_consume(&relay->backend->stream, relay->done + event->packet_len);
     worker->busy[relay->backend->slot]--;
+    if (committed) /* of an account that read_only stops, it is still open there */
+        session_release(session, &session->reader);
     session->command.to_leader = true;
     session->command.repeatable = false;
     session_enter(session, SESSION_ROUTE);

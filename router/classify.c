@@ -306,21 +306,24 @@ static void judge_begin(struct scan *scan)
 /* CREATE and ALTER: temporary, or with a body of statements? */
 static void judge_ddl(struct scan *scan, bool create)
 {
+    uint32_t commits = CLASS_DDL;
     scan->flags |= create ? 0 : CLASS_HOLDS;
     scan_skip(scan);
     while (!scan_at_end(scan)) {
         if ((scan_bits(scan) & IS_ROUTINE) != 0) {
-            judge_compound(scan, 0);
+            judge_compound(scan, commits);
             return;
         }
         if ((scan_bits(scan) & IS_DDL_OBJECT) != 0)
             break;
-        if (scan_id(scan) == WORD_TEMPORARY && create)
+        if (scan_id(scan) == WORD_TEMPORARY && create) {
             scan->flags |= CLASS_HOLDS;
+            commits = 0;
+        }
         scan_skip(scan);
     }
     scan->quiet = !scan_at_end(scan);
-    judge_write(scan, CALLS_AFTER_SELECT, 0);
+    judge_write(scan, CALLS_AFTER_SELECT, commits);
     scan->quiet &= !create || scan->tables <= 1; /* the one of CREATE TABLE */
 }
 
@@ -373,7 +376,7 @@ static void judge_other(struct scan *scan)
     if (scan_id(scan) == WORD_HOLDS || scan_id(scan) == WORD_QUIET_HOLDS)
         scan->flags |= CLASS_HOLDS;
     if ((scan_bits(scan) & IS_VERB) != 0)
-        judge_write(scan, CALLS_OFF, 0);
+        judge_write(scan, CALLS_OFF, (scan_bits(scan) & IS_DDL_VERB) != 0 ? CLASS_DDL : 0);
     else
         judge_compound(scan,
                        CLASS_OPAQUE); /* IF, LOOP, DECLARE, a label, or what we never heard of */

@@ -67,7 +67,7 @@ static const struct word words_d[] = {
     CALL("des_encrypt"), WORD("desc", WORD_DESCRIBE, 0), WORD("describe", WORD_DESCRIBE, 0),
     WORD("diagnostics", WORD_DIAGNOSTICS, 0), CALL("dimension"), CALL("disjoint"),
     PAREN("distinct"), PAREN("distinctrow"), PAREN("div"), VARIABLE("div_precision_increment"),
-    WORD("do", WORD_DO, 0), PAREN("double"), WORD("drop", WORD_QUIET_HOLDS, IS_VERB), PAREN("dual"),
+    WORD("do", WORD_DO, 0), PAREN("double"), WORD("drop", WORD_QUIET_HOLDS, IS_VERB | IS_DDL_VERB), PAREN("dual"),
     PLAIN("dumpfile", IS_LEADER),
 };
 
@@ -97,7 +97,7 @@ static const struct word words_g[] = {
     CALL("geometrycollectionfromwkb"), CALL("geometryfromtext"), CALL("geometryfromwkb"),
     CALL("geometryn"), CALL("geometrytype"), CALL("geomfromtext"), CALL("geomfromwkb"),
     WORD("get", WORD_GET, 0), CALL("get_format"), WORD("get_lock", WORD_LOCK_CALL, IS_CALL_LEADER),
-    CALL("glength"), WORD("global", WORD_GLOBAL, 0), WORD("grant", WORD_QUIET, IS_VERB), CALL("greatest"),
+    CALL("glength"), WORD("global", WORD_GLOBAL, 0), WORD("grant", WORD_QUIET, IS_VERB | IS_DDL_VERB), CALL("greatest"),
     PAREN("group"), TIGHT("group_concat"), VARIABLE("group_concat_max_len"),
 };
 
@@ -205,9 +205,9 @@ static const struct word words_r[] = {
     PLAIN("referential_constraints", IS_SCHEMA_TABLE), PAREN("regexp"), CALL("regexp_instr"),
     CALL("regexp_replace"), CALL("regexp_substr"), WORD("release", WORD_QUIET, IS_VERB),
     WORD("release_all_locks", WORD_LOCK_CALL, IS_CALL_LEADER), WORD("release_lock", WORD_LOCK_CALL, IS_CALL_LEADER),
-    WORD("rename", WORD_QUIET_HOLDS, IS_VERB), PLAIN("repair", IS_VERB), CALL("repeat"),
+    WORD("rename", WORD_QUIET_HOLDS, IS_VERB | IS_DDL_VERB), PLAIN("repair", IS_VERB), CALL("repeat"),
     WORD("replace", WORD_REPLACE, IS_CALL), CALL("replace_oracle"), PLAIN("reset", IS_VERB),
-    PLAIN("resignal", IS_VERB), PAREN("return"), CALL("reverse"), WORD("revoke", WORD_QUIET, IS_VERB),
+    PLAIN("resignal", IS_VERB), PAREN("return"), CALL("reverse"), WORD("revoke", WORD_QUIET, IS_VERB | IS_DDL_VERB),
     CALL("right"), PAREN("rlike"), WORD("role", WORD_ROLE, IS_DDL_OBJECT),
     WORD("rollback", WORD_QUIET, IS_VERB), WORD("rollup", WORD_ROLLUP, 0), CALL("round"),
     PLAIN("routines", IS_SCHEMA_TABLE), CALL("row"), PLAIN("row_count", IS_CALL_PREVIOUS),
@@ -274,7 +274,7 @@ static const struct word words_t[] = {
     CALL("to_base64"), CALL("to_char"), CALL("to_days"), CALL("to_seconds"), CALL("touches"),
     WORD("transaction", WORD_TRANSACTION, 0), VARIABLE("transaction_isolation"),
     PLAIN("trigger", IS_ROUTINE | IS_SHOW_CREATE), PLAIN("triggers", IS_SCHEMA_TABLE | IS_SHOW),
-    TIGHT("trim"), TIGHT("trim_oracle"), WORD("truncate", WORD_QUIET, IS_CALL | IS_VERB),
+    TIGHT("trim"), TIGHT("trim_oracle"), WORD("truncate", WORD_QUIET, IS_CALL | IS_VERB | IS_DDL_VERB),
     VARIABLE("tx_isolation"),
 };
 

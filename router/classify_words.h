@@ -100,7 +100,8 @@ enum word_bits {
     IS_SHOW_CREATE = 1 << 12, /* SHOW CREATE … of this is a read */
     IS_ROUTINE = 1 << 13,     /* CREATE … of this has a body of statements */
     IS_DDL_OBJECT = 1 << 14,  /* CREATE … of this has none */
-    IS_VERB = 1 << 15, /* begins a statement that is the leader's, and of no further interest */
+    IS_VERB = 1 << 15,     /* begins a statement that is the leader's, and of no further interest */
+    IS_DDL_VERB = 1 << 16, /* of those: commits the open transaction first */
 };
 
 struct word {

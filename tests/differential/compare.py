@@ -30,21 +30,20 @@ class Arena:
         return run_round(self.ports[way], groups, self.timeout)
 
     def differences(self, groups, world, ways):
-        """The first difference of each way."""
+        """The first difference of each session, each way."""
         expected = self.answers("direct", groups, world)
         found = []
         for way in ways:
-            difference = first_difference(way, flat(groups), expected, self.answers(way, groups, world), self.skipped)
-            if difference:
-                found.append(difference)
+            found += first_differences(way, flat(groups), expected, self.answers(way, groups, world), self.skipped)
         return found
 
 
-def first_difference(way, ops, expected, got, skipped):
+def first_differences(way, ops, expected, got, skipped):
+    found = {}
     for index, (one, other) in enumerate(zip(expected, got)):
         if one != other and ops[index].feature not in skipped:
-            return Difference(way, index, ops[index], one, other)
-    return None
+            found.setdefault(ops[index].session, Difference(way, index, ops[index], one, other))
+    return list(found.values())
 
 
 def only(groups, kept):
@@ -60,13 +59,15 @@ def only(groups, kept):
 
 def shrink(arena, groups, world, difference, attempts=400):
     """The smallest round found that still differs at an operation of that kind, and how."""
-    way, kind = difference.way, difference.op.kind
+    way, kind, who = difference.way, difference.op.kind, difference.op.session
 
     def differs(candidate):
         nonlocal attempts
         attempts -= 1
-        found = arena.differences(candidate, world, [way])
-        return found[0] if found and found[0].op.kind == kind else None
+        for found in arena.differences(candidate, world, [way]):
+            if found.op.kind == kind and found.op.session == who:
+                return found
+        return None
 
     groups = only(groups, set(range(difference.index + 1)))
     best = differs(groups)

@@ -713,12 +713,39 @@ static void expect(const char *sql, unsigned mode, enum class_target target, uin
     struct statement_class class;
     classify(span_text(sql), mode, &class);
     /* Shown below, and in test_classify_marks.c. */
-    const uint32_t elsewhere = CLASS_ON_REQUEST | CLASS_PLAIN_READ | CLASS_SEMI_READ;
+    const uint32_t elsewhere = CLASS_ON_REQUEST | CLASS_PLAIN_READ | CLASS_SEMI_READ | CLASS_DDL;
     uint32_t got = class.flags & ~elsewhere & ~unseen;
     ck_assert_msg(class.target == target && got == flags,
                   "target %d flags %#x, expected %d %#x: %s", class.target, got, target, flags,
                   sql);
 }
+
+START_TEST(what_commits_before_it_runs)
+{
+    static const struct {
+        const char *sql;
+        bool commits;
+    } cases[] = {
+        {"CREATE TABLE t (a INT)", true},
+        {"CREATE TEMPORARY TABLE t (a INT)", false},
+        {"CREATE OR REPLACE PROCEDURE p() SELECT 1", true},
+        {"ALTER TABLE t ADD b INT", true},
+        {"DROP TABLE t", true},
+        {"TRUNCATE t", true},
+        {"RENAME TABLE a TO b", true},
+        {"GRANT SELECT ON *.* TO u", true},
+        {"INSERT INTO t VALUES (1)", false},
+        {"SELECT TRUNCATE(1, 2)", false},
+        {"COMMIT", false},
+        {"DO 1", false},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct statement_class class;
+        classify(span_text(cases[i].sql), 0, &class);
+        ck_assert_msg(((class.flags & CLASS_DDL) != 0) == cases[i].commits, "%s", cases[i].sql);
+    }
+}
+END_TEST
 
 START_TEST(plain_reads_may_go_to_a_follower)
 {
@@ -826,6 +853,7 @@ static Suite *classify_suite(void)
     tcase_add_loop_test(tcase, plain_reads_may_go_to_a_follower, 0, (int)COUNT(reads));
     tcase_add_loop_test(tcase, other_reads_may_go_to_a_follower, 0, (int)COUNT(other_reads));
     tcase_add_loop_test(tcase, all_else_goes_to_the_leader, 0, (int)COUNT(leaders));
+    tcase_add_test(tcase, what_commits_before_it_runs);
     tcase_add_loop_test(tcase, flags_say_what_the_session_must_know, 0, (int)COUNT(flagged));
     tcase_add_loop_test(tcase, only_reads_can_be_asked_for_elsewhere, 0, (int)COUNT(requests));
     tcase_add_loop_test(tcase, comments_and_blanks_around_a_statement_change_nothing, 0,
