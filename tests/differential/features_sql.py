@@ -78,7 +78,6 @@ def transaction(s):
     if s.chance(0.25):
         s.query("SET TRANSACTION " + s.pick("ISOLATION LEVEL READ COMMITTED", "ISOLATION LEVEL SERIALIZABLE", "READ ONLY",
                                             "READ WRITE", "ISOLATION LEVEL READ UNCOMMITTED, READ ONLY"))
-        s.some(1)
     s.query(s.pick("BEGIN", "START TRANSACTION", "BEGIN WORK", *("START TRANSACTION " + word for word in WORDS)))
     for _ in range(s.rng.randrange(0, 5)):
         s.query(s.pick(s.read(), s.read(), s.write(), s.write(), "SAVEPOINT a", "ROLLBACK TO a", "ROLLBACK TO SAVEPOINT nosuch",
@@ -281,14 +280,22 @@ def triggers(s):
 @feature("previous", 4)
 def previous(s):
     """What speaks of the statement before."""
-    s.query(s.pick(s.read(), s.write(), s.write(), "SELECT 1/0, CAST('x' AS INT)", "SELECT nothing",
-                   f"SELECT SQL_CALC_FOUND_ROWS id FROM {s.table().name} ORDER BY id LIMIT 1", f"INSERT INTO {s.table().name} (k) VALUES (1), (2)"))
-    for _ in range(s.rng.randrange(1, 4)):
-        s.query(s.pick("SELECT LAST_INSERT_ID()", "SELECT ROW_COUNT()", "SELECT FOUND_ROWS()", "SHOW WARNINGS", "SHOW ERRORS",
-                       "SHOW COUNT(*) WARNINGS", "SELECT @@warning_count, @@error_count", "SHOW WARNINGS LIMIT 1",
-                       "GET DIAGNOSTICS @n = NUMBER, @r = ROW_COUNT", "GET DIAGNOSTICS CONDITION 1 @e = MYSQL_ERRNO, @t = MESSAGE_TEXT",
-                       "SELECT @n, @r, @e, @t", "SELECT LAST_INSERT_ID(77)", "SELECT @@last_insert_id, @@identity",
-                       "SELECT LAST_INSERT_ID() + 1 AS n", f"INSERT INTO {s.table().name} (k) VALUES (LAST_INSERT_ID() + 2000)"))
+    table = s.table()
+    reads = s.chance(0.5)
+    if reads:
+        s.query(s.pick(f"SELECT k / 0, CAST(v AS INT) FROM {table.name} ORDER BY id", f"SELECT nothing FROM {table.name}",
+                       f"SELECT SQL_CALC_FOUND_ROWS id FROM {table.name} ORDER BY id LIMIT 1", f"SELECT id FROM {table.name} WHERE v = 'x'"))
+    else:
+        s.query(s.pick(s.write(), s.write(), f"INSERT INTO {table.name} (k) VALUES (1), (2)", f"DELETE FROM {table.name} WHERE v + 1 > 5000"))
+    tells = ["SHOW WARNINGS", "SHOW ERRORS", "SHOW COUNT(*) WARNINGS", "SELECT @@warning_count, @@error_count", "SHOW WARNINGS LIMIT 1"]
+    if not reads:  # on a follower they would set variables there
+        tells += ["GET DIAGNOSTICS @n = NUMBER, @r = ROW_COUNT", "GET DIAGNOSTICS CONDITION 1 @e = MYSQL_ERRNO, @t = MESSAGE_TEXT"]
+    first = s.pick("SELECT ROW_COUNT()", *(["SELECT FOUND_ROWS()"] if reads else []), *tells)
+    s.query(first)
+    if "FOUND" not in first and "ROW_COUNT()" not in first:
+        s.query(s.pick(*tells))
+    s.query(s.pick("SELECT LAST_INSERT_ID()", "SELECT @n, @r, @e, @t", "SELECT LAST_INSERT_ID(77)", "SELECT @@last_insert_id, @@identity",
+                   "SELECT LAST_INSERT_ID() + 1 AS n", f"INSERT INTO {table.name} (k) VALUES (LAST_INSERT_ID() + 2000)"))
 
 
 ERRORS = (
@@ -313,7 +320,10 @@ ERRORS = (
 @feature("errors", 4)
 def errors(s):
     table = s.table()
-    s.query(s.pick(*ERRORS) if s.chance(0.6) else s.pick(
+    if s.chance(0.6):
+        s.query(s.pick(*ERRORS))
+        return
+    s.query(s.pick(
         f"INSERT INTO {table.name} (id) VALUES (1), (1)", f"INSERT INTO {table.name} (id, v) VALUES (3, REPEAT('x', 99))",
         f"INSERT INTO {table.name} (nosuch) VALUES (1)", f"INSERT INTO {table.name} VALUES (1)", f"SELECT nosuch FROM {table.name}",
         f"INSERT INTO {table.name} (id) VALUES ('x')", f"UPDATE {table.name} SET id = 1", f"SELECT * FROM {table.name} a, {table.name} a",
