@@ -108,7 +108,7 @@ struct word {
     const char *name; /* lower case */
     uint8_t len;
     uint8_t id; /* enum word_id */
-    uint16_t bits;
+    uint32_t bits;
 };
 
 /* NULL when the table does not have it; in any case of letters. */
