@@ -158,8 +158,7 @@ static bool is_write_on_follower(const struct relay *relay, const struct err_rep
 {
     const struct session *session = relay->session;
     const struct command *command = &session->command;
-    bool stays =
-        session->trx == relay->backend && (command->flags & (CLASS_DDL | CLASS_MULTI)) != CLASS_DDL;
+    bool stays = session->trx == relay->backend && (command->flags & CLASS_DDL) == 0;
     return relay->backend->guarded && !stays && !command->begun && relay->count == 0 &&
            command->forced < 0 && (err->code == 1792 || err->code == 1290);
 }

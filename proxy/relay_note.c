@@ -164,8 +164,14 @@ void relay_note_err(struct session *session)
     session->command.failed = true;
     /* An error shows state as well (a duplicate key), and may hide a commit: the next follower read
      * is a move, whose bound covers both. */
-    if (!session->running->guarded)
-        relay_note_leader_seen(session);
+    if (session->running->guarded)
+        return;
+    relay_note_leader_seen(session);
+    /* Nor does it tell whether a transaction is open: a procedure may have begun one before it
+     * failed. The next reply does, so the next statement runs there. */
+    if (session->command.flags & (CLASS_OPAQUE | CLASS_MULTI) &&
+        session->running == session->leader)
+        session->trx = session->running;
 }
 
 void relay_note_begin(struct session *session)

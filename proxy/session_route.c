@@ -346,11 +346,20 @@ static struct route route_for(struct session *session, struct backend *fixed)
     return route;
 }
 
+/* BEGIN in a read-only transaction ends it, and the new one may write: it is the leader's. */
+static void end_read_only_transaction(struct session *session)
+{
+    if (session->trx && session->trx == session->reader && session->reader->guarded &&
+        session->command.flags & CLASS_BEGIN)
+        session_release(session, &session->reader);
+}
+
 enum step step_route(struct session *session)
 {
     struct worker *worker = session->worker;
     if (session->command.killed)
         return kill_refused(session);
+    end_read_only_transaction(session);
     struct backend *fixed = fixed_connection(session);
     struct route route = route_for(session, fixed);
     if (route.kind == ROUTE_WAIT) {

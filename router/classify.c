@@ -289,6 +289,8 @@ static bool judge_start(struct scan *scan)
     bool read_only = transaction && transaction_is_read_only(scan);
     if (!read_only)
         scan_raise(scan, VERDICT_LEADER);
+    if (transaction && !read_only)
+        scan->flags |= CLASS_BEGIN;
     for (; !scan_at_end(scan); scan_skip(scan))
         scan->quiet &= scan_id(scan) != WORD_WITH;
     return read_only;
@@ -300,7 +302,7 @@ static void judge_begin(struct scan *scan)
     if (!scan_at_end(scan) && scan_id(scan) != WORD_WORK)
         judge_compound(scan, CLASS_OPAQUE);
     else
-        judge_quiet(scan, CALLS_OFF, CLASS_HOLDS);
+        judge_quiet(scan, CALLS_OFF, CLASS_HOLDS | CLASS_BEGIN);
 }
 
 /* CREATE and ALTER: temporary, or with a body of statements? */
@@ -420,7 +422,7 @@ static bool judge_statement(struct scan *scan)
     case WORD_DO:
     case WORD_EXECUTE: judge_write(scan, CALLS_ON, CLASS_OPAQUE); break;
     case WORD_KILL: judge_quiet(scan, CALLS_OFF, CLASS_KILL); break;
-    case WORD_LOCK: judge_quiet(scan, CALLS_OFF, CLASS_HOLDS); break;
+    case WORD_LOCK: judge_quiet(scan, CALLS_OFF, CLASS_HOLDS | CLASS_DDL); break;
     case WORD_UNLOCK: judge_quiet(scan, CALLS_OFF, CLASS_HOLDS); break;
     case WORD_USE: judge_quiet(scan, CALLS_OFF, CLASS_USE); break;
     case WORD_FLUSH: judge_flush(scan); break;
@@ -455,7 +457,7 @@ static enum class_target target_of(enum scan_verdict verdict)
 static void add_statement(struct statement_class *out, enum class_target target, uint32_t flags,
                           size_t index)
 {
-    out->flags |= flags;
+    out->flags |= index == 0 ? flags : flags & ~(uint32_t)(CLASS_DDL | CLASS_BEGIN);
     if (index == 0) {
         out->target = target;
         return;

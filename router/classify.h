@@ -45,8 +45,9 @@ enum class_flags {
                                   locked row whose last committed version does not match (measured;
                                   not so DELETE and locking reads), so there it counts as a plain
                                   read */
-    CLASS_DDL = 1 << 18, /* commits the open transaction before it does anything, also one that is
-                            read only: CREATE, ALTER, DROP, GRANT … */
+    CLASS_DDL = 1 << 18,       /* the (first) statement commits the open transaction before it does
+                                  anything, also one that is read only: CREATE, DROP, GRANT … */
+    CLASS_BEGIN = 1 << 19,     /* the same: it begins a transaction that may write */
 };
 
 /* A leading comment may say where: "/" "* causeway to=leader *" "/", with any of

@@ -101,7 +101,7 @@ def last_prepared(s):
     """The handle -1 means the statement prepared last."""
     if s.capabilities != "mariadb" and s.capabilities != "extended":
         return
-    s.op("prepare", 20, s.pick("SELECT 11, 'last'", "SELEC", s.read(), f"SELECT COUNT(*) FROM {s.table().name}"))
+    s.op("prepare", 20, s.pick("SELECT 11, 'last'", s.read(), f"SELECT COUNT(*) FROM {s.table().name}"))
     s.op("execute", LAST_PREPARED, (), 0, True)
 
 
@@ -205,6 +205,6 @@ def small_commands(s):
         s.query("SELECT 1; SELECT 2")
         s.op("set_option", 1)
     else:
-        s.op("raw", s.pick(b"\x05", b"\x55", b"\x0b", b"\x06x", b"\x1b", b"\x0f", b"\x1d"))
+        s.op("raw", s.pick(b"\x05", b"\x55", b"\x06x", b"\x1b", b"\x0f", b"\x1d"))
         if s.chance(0.5):
             s.op("ping")

@@ -75,14 +75,17 @@ def constraints(s):
 
 @feature("transaction", 6)
 def transaction(s):
-    if s.chance(0.25):
-        s.query("SET TRANSACTION " + s.pick("ISOLATION LEVEL READ COMMITTED", "ISOLATION LEVEL SERIALIZABLE", "READ ONLY",
-                                            "READ WRITE", "ISOLATION LEVEL READ UNCOMMITTED, READ ONLY"))
-    s.query(s.pick("BEGIN", "START TRANSACTION", "BEGIN WORK", *("START TRANSACTION " + word for word in WORDS)))
+    begin = s.pick("BEGIN", "START TRANSACTION", "BEGIN WORK", *("START TRANSACTION " + word for word in WORDS))
+    inside = [lambda: s.read() + " FOR UPDATE", lambda: "SELECT @@in_transaction", s.read, s.read, s.write, s.write,
+              lambda: f"SELECT k FROM {s.table().name} ORDER BY id LOCK IN SHARE MODE"]
+    if "READ ONLY" not in begin:
+        inside += [lambda: "SAVEPOINT a", lambda: "ROLLBACK TO a", lambda: "ROLLBACK TO SAVEPOINT nosuch", lambda: "RELEASE SAVEPOINT a"]
+        if s.chance(0.2):
+            s.query("SET TRANSACTION " + s.pick("ISOLATION LEVEL READ COMMITTED", "ISOLATION LEVEL SERIALIZABLE", "READ ONLY", "READ WRITE",
+                                                "ISOLATION LEVEL READ UNCOMMITTED, READ ONLY"))
+    s.query(begin)
     for _ in range(s.rng.randrange(0, 5)):
-        s.query(s.pick(s.read(), s.read(), s.write(), s.write(), "SAVEPOINT a", "ROLLBACK TO a", "ROLLBACK TO SAVEPOINT nosuch",
-                       "RELEASE SAVEPOINT a", s.read() + " FOR UPDATE", "SELECT @@in_transaction",
-                       "SET TRANSACTION READ ONLY", f"SELECT k FROM {s.table().name} ORDER BY id LOCK IN SHARE MODE"))
+        s.query(s.pick(*inside)())
         if s.chance(0.1):
             s.some(1)
     s.query(s.pick("COMMIT", "COMMIT", "COMMIT", "ROLLBACK", "ROLLBACK", "COMMIT AND CHAIN", "BEGIN", "COMMIT AND NO CHAIN",
@@ -209,7 +212,7 @@ def routines(s):
     ))
     for _ in range(s.rng.randrange(1, 4)):
         s.query(f"CALL {name}({s.pick(0, 1, 3, 'NULL')})")
-        s.query(s.pick("SELECT ROW_COUNT()", "SHOW WARNINGS", "SELECT @by_proc, @@lc_time_names, @@time_zone", s.read(), "COMMIT",
+        s.query(s.pick("SELECT @by_proc, @@lc_time_names, @@time_zone", s.read(), "COMMIT",
                        "SELECT \"x\", 'y'"))
     s.queries("ROLLBACK", s.pick(f"DROP PROCEDURE {name}", f"SHOW CREATE PROCEDURE {name}", f"CALL {name}()"))
     s.query("SET lc_time_names = DEFAULT, time_zone = DEFAULT")

@@ -206,7 +206,6 @@ def _subquery(rng, _table, other, name, where, _wide):
     return rng.choice((
         f"SELECT id, (SELECT COUNT(*) FROM {other.name} b WHERE b.k = {name}.k) FROM {name} WHERE {where} ORDER BY id",
         f"SELECT id FROM {name} WHERE EXISTS (SELECT 1 FROM {other.name} b WHERE b.k = {name}.k) ORDER BY id",
-        f"SELECT id FROM {name} WHERE k IN (SELECT k FROM {other.name} WHERE id < 5) ORDER BY id",
         f"SELECT d.n FROM (SELECT COUNT(*) AS n FROM {name} WHERE {where}) d",
         f"SELECT (SELECT id FROM {name})",
         f"WITH c AS (SELECT id, k FROM {name} WHERE {where}) SELECT * FROM c ORDER BY id",

@@ -16,6 +16,9 @@ READ_ONLY = re.compile(rb".\0\0.\x05Error\x04(?:1290.The MariaDB server is runni
                        rb"statement|1792.Cannot execute statement in a READ ONLY transaction)", re.DOTALL)
 # NO_GOOD_INDEX_USED, NO_INDEX_USED, QUERY_WAS_SLOW: each server has its own statistics, and takes its own time.
 PLAN_FLAGS = 0x0830
+# In the EOF between column definitions and rows, which Causeway writes for old clients before the server has told
+# anything. It counts the warnings so far, too; the EOF behind the rows has both as they are.
+IN_TRANSACTION = 0x01
 TRACKED = re.compile(rb"\0([\x05-\xfa])([\x04-\x40])([a-z_]{4,64})", re.DOTALL)
 
 

@@ -39,8 +39,10 @@ class Session:
         self.slots = {}  # prepared statements: slot to its parameters' count
         self.bound = {}  # and what was bound last
         self.shared = shared
-        self.names = [name for name in FEATURES if not chosen or name in chosen or name in ("read", "write", "ddl")]
-        self.weights = [40 if shared and name == "shared" else FEATURES[name][0] for name in self.names]
+        self.names = [name for name in FEATURES if not chosen or name in chosen or name in ("read", "write", "ddl", "shared")]
+        self.weights = [FEATURES[name][0] or (name in chosen) for name in self.names]
+        if shared:
+            self.weights[self.names.index("shared")] = 40
 
     # -- operations
 

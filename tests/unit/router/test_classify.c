@@ -713,7 +713,8 @@ static void expect(const char *sql, unsigned mode, enum class_target target, uin
     struct statement_class class;
     classify(span_text(sql), mode, &class);
     /* Shown below, and in test_classify_marks.c. */
-    const uint32_t elsewhere = CLASS_ON_REQUEST | CLASS_PLAIN_READ | CLASS_SEMI_READ | CLASS_DDL;
+    const uint32_t elsewhere =
+        CLASS_ON_REQUEST | CLASS_PLAIN_READ | CLASS_SEMI_READ | CLASS_DDL | CLASS_BEGIN;
     uint32_t got = class.flags & ~elsewhere & ~unseen;
     ck_assert_msg(class.target == target && got == flags,
                   "target %d flags %#x, expected %d %#x: %s", class.target, got, target, flags,
@@ -724,25 +725,36 @@ START_TEST(what_commits_before_it_runs)
 {
     static const struct {
         const char *sql;
-        bool commits;
+        uint32_t commits;
     } cases[] = {
-        {"CREATE TABLE t (a INT)", true},
-        {"CREATE TEMPORARY TABLE t (a INT)", false},
-        {"CREATE OR REPLACE PROCEDURE p() SELECT 1", true},
-        {"ALTER TABLE t ADD b INT", true},
-        {"DROP TABLE t", true},
-        {"TRUNCATE t", true},
-        {"RENAME TABLE a TO b", true},
-        {"GRANT SELECT ON *.* TO u", true},
-        {"INSERT INTO t VALUES (1)", false},
-        {"SELECT TRUNCATE(1, 2)", false},
-        {"COMMIT", false},
-        {"DO 1", false},
+        {"BEGIN", CLASS_BEGIN},
+        {"BEGIN; SELECT 1", CLASS_BEGIN},
+        {"BEGIN NOT ATOMIC SELECT 1; END", 0},
+        {"START TRANSACTION", CLASS_BEGIN},
+        {"START TRANSACTION WITH CONSISTENT SNAPSHOT", CLASS_BEGIN},
+        {"START TRANSACTION READ ONLY", 0},
+        {"START SLAVE", 0},
+        {"SELECT 1; DROP TABLE t", 0},
+        {"SELECT 1; BEGIN", 0},
+        {"LOCK TABLES t READ", CLASS_DDL},
+        {"CREATE TABLE t (a INT)", CLASS_DDL},
+        {"CREATE TEMPORARY TABLE t (a INT)", 0},
+        {"CREATE OR REPLACE PROCEDURE p() SELECT 1", CLASS_DDL},
+        {"ALTER TABLE t ADD b INT", CLASS_DDL},
+        {"DROP TABLE t", CLASS_DDL},
+        {"TRUNCATE t", CLASS_DDL},
+        {"RENAME TABLE a TO b", CLASS_DDL},
+        {"GRANT SELECT ON *.* TO u", CLASS_DDL},
+        {"INSERT INTO t VALUES (1)", 0},
+        {"SELECT TRUNCATE(1, 2)", 0},
+        {"COMMIT", 0},
+        {"DO 1", 0},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct statement_class class;
         classify(span_text(cases[i].sql), 0, &class);
-        ck_assert_msg(((class.flags & CLASS_DDL) != 0) == cases[i].commits, "%s", cases[i].sql);
+        ck_assert_msg((class.flags & (CLASS_DDL | CLASS_BEGIN)) == cases[i].commits, "%s",
+                      cases[i].sql);
     }
 }
 END_TEST
