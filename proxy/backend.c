@@ -121,15 +121,26 @@ static int start_connect(const struct topology_server *server)
     return fd;
 }
 
-/* The service account's own are counted, not limited: without them no client's read could move. */
+/* The service account's own are not limited: without them no client's read could move. */
+static bool is_own(const struct backend *backend)
+{
+    return backend->identity->account_user == NULL;
+}
+
 static bool take_place(struct worker *worker, unsigned slot, const struct identity *identity)
 {
-    atomic_uint *open = &worker->shared->server_connections[slot];
-    bool service = identity->account_user == NULL;
-    if (atomic_fetch_add(open, 1) < worker->config->policy.max_server_connections || service)
-        return true;
-    atomic_fetch_sub(open, 1);
-    return false;
+    return !identity->account_user ||
+           places_take(worker->shared->places, slot, worker->config->policy.max_server_connections);
+}
+
+static void give_place_back(struct backend *backend)
+{
+    struct worker *worker = backend->worker;
+    struct places *places = worker->shared->places;
+    if (is_own(backend))
+        places_count_own(places, backend->slot, false);
+    else if (!backend->place_passed)
+        places_give_back(places, backend->slot, worker->config->policy.max_server_connections);
 }
 
 /* A connect that failed at once: told from the loop, as every other outcome. */
@@ -147,8 +158,15 @@ struct backend *backend_open(struct worker *worker, const struct topology_server
                              struct identity *identity, bool guarded,
                              const struct backend_events *events, void *owner)
 {
-    if (!take_place(worker, server->slot, identity))
-        return NULL;
+    return take_place(worker, server->slot, identity)
+               ? backend_open_placed(worker, server, identity, guarded, events, owner)
+               : NULL;
+}
+
+struct backend *backend_open_placed(struct worker *worker, const struct topology_server *server,
+                                    struct identity *identity, bool guarded,
+                                    const struct backend_events *events, void *owner)
+{
     struct backend *backend = slab_get(&worker->backend_slab);
     list_init(&backend->node);
     backend->worker = worker;
@@ -160,6 +178,9 @@ struct backend *backend_open(struct worker *worker, const struct topology_server
     backend->server_id = server->server_id;
     backend->serial = ++worker->pool.next_serial;
     backend->checks_account = identity->account_user != NULL;
+    backend->anew = true;
+    if (is_own(backend))
+        places_count_own(worker->shared->places, server->slot, true);
     backend->single_statements = !(identity->capabilities & CLIENT_MULTI_STATEMENTS);
     worker->counters.server_connects++;
     int fd = start_connect(server);
@@ -189,9 +210,11 @@ void backend_close(struct backend *backend, const char *why)
     backend->confirmed = NULL;
     free(backend->login_schema);
     backend->login_schema = NULL;
+    if (backend->parting)
+        worker->pool.parting--;
+    give_place_back(backend);
     identity_unref(backend->identity);
     backend->identity = NULL;
-    atomic_fetch_sub(&worker->shared->server_connections[backend->slot], 1);
     list_remove(&backend->node);
     list_append(&worker->dead_backends, &backend->node);
 }

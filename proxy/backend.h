@@ -56,14 +56,22 @@ struct backend {
     bool single_statements;        /* multi-statements are off here */
     bool needs_reset;              /* COM_RESET_CONNECTION must go ahead of the next statement */
     bool needs_setup;              /* COM_RESET_CONNECTION undid the set-up: send it ahead again */
+    bool anew;                     /* its session has not spoken on it yet: see backend_sync.c */
+    bool reused;                   /* has served before: its server may have closed it meanwhile */
+    bool parting;                  /* it is asked what its session must keep: see lend.c */
+    bool place_passed;             /* its place was given to another connection */
+    bool has_schema;               /* a schema is set here, which a reset keeps */
+    bool starts_autocommit;        /* the server's default */
+    bool has_init_connect;         /* its login ran an init_connect, which a reset does not */
     unsigned slot;
     uint32_t server_id; /* which server this was */
     uint64_t
         serial; /* tells this connection from one that replaces it, and from itself after a reset */
-    uint32_t thread_id;    /* of the server */
-    uint16_t status;       /* of the last reply */
-    uint64_t vars_version; /* how far the session's variables are replayed here */
-    uint64_t idle_since_ms;
+    uint32_t thread_id;     /* of the server */
+    uint16_t status;        /* of the last reply */
+    uint64_t vars_version;  /* how far the session's variables are replayed here */
+    uint64_t idle_since_ms; /* in the pool, or lent and without work; 0: neither */
+    uint64_t ready_us;      /* when it was first usable: the server has not ended since */
     uint16_t error_code;
     char error_sqlstate[6];
     char error_text[256];
@@ -75,6 +83,10 @@ struct backend {
 struct backend *backend_open(struct worker *worker, const struct topology_server *server,
                              struct identity *identity, bool guarded,
                              const struct backend_events *events, void *owner);
+/* The same with a place that the caller has taken: never NULL. */
+struct backend *backend_open_placed(struct worker *worker, const struct topology_server *server,
+                                    struct identity *identity, bool guarded,
+                                    const struct backend_events *events, void *owner);
 
 /* Closes the socket now; the memory goes at the end of the loop's turn. `why` is logged at debug.
  */

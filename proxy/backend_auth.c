@@ -112,6 +112,7 @@ static void take_login_reply(struct backend *backend, struct span payload, uint8
                      (const char *)err.message.data);
     } else if (first == 0x00 && !ok_parse(payload, &ok)) {
         backend->status = ok.status;
+        backend->starts_autocommit = ok.status & SERVER_STATUS_AUTOCOMMIT;
         backend_setup_start(backend);
     } else {
         backend_broken(backend, "login reply");
@@ -171,6 +172,8 @@ void backend_reset(struct backend *backend)
     change_user_build(&out, &login, BACKEND_CAPABILITIES);
     /* What was prepared on it is gone: to its next session it is another connection. */
     backend->serial = ++backend->worker->pool.next_serial;
+    backend->has_schema = false;
+    backend->anew = true;
     backend->state = BACKEND_LOGIN;
     start_timer(backend);
     backend_write_out(backend, &out);

@@ -1,6 +1,7 @@
 /* What a server connection is told and asked right after its login: see backend.h. */
 #include "proxy/backend_login.h"
 
+#include "proxy/base/clock.h"
 #include "proxy/base/memory.h"
 #include "proxy/proto/command.h"
 #include "proxy/proto/reply.h"
@@ -11,7 +12,7 @@
 enum {
     ER_MUST_CHANGE_PASSWORD = 1820,
     SETUP_OK_PACKETS = 1,
-    LOOK_PACKETS = 5, /* count, two definitions, row, terminator */
+    LOOK_PACKETS = 6, /* count, three definitions, row, terminator */
 };
 
 void backend_broken(struct backend *backend, const char *where)
@@ -60,7 +61,8 @@ void backend_setup_start(struct backend *backend)
     if (looks(backend)) {
         size_t begin = packet_begin(&out);
         buf_append_u8(&out, COM_QUERY);
-        buf_append_text(&out, "SELECT CURRENT_USER(), @@global.gtid_slave_pos");
+        buf_append_text(&out, "SELECT CURRENT_USER(), @@global.gtid_slave_pos, "
+                              "@@global.init_connect <> ''");
         packet_end(&out, begin, 0);
         backend->setup_replies_due += LOOK_PACKETS;
     }
@@ -74,6 +76,8 @@ void backend_setup_start(struct backend *backend)
 void backend_setup_finish(struct backend *backend)
 {
     backend->state = BACKEND_READY;
+    if (!backend->ready_us)
+        backend->ready_us = clock_now_us();
     backend->checks_account = backend->checks_account && backend->expired;
     free(backend->confirmed);
     backend->confirmed = NULL;
@@ -125,6 +129,7 @@ static void check_look(struct backend *backend, struct span payload)
     struct reader reader = reader_of(payload);
     struct span account = read_lenenc_span(&reader);
     struct span position = read_lenenc_span(&reader);
+    backend->has_init_connect = !span_equal(read_lenenc_span(&reader), span_text("0"));
     if (reader.bad)
         backend_broken(backend, "row of the set-up");
     else if (backend->checks_account)

@@ -4,10 +4,14 @@
  * statement; on the leader, and where an answer is needed first, the statement waits for it. */
 #include "proxy/base/log.h"
 #include "proxy/kill.h"
+#include "proxy/lend.h"
+#include "proxy/proto/capability.h"
 #include "proxy/proto/command.h"
 #include "proxy/proto/reply.h"
 #include "proxy/session.h"
 #include "proxy/worker.h"
+
+#include <inttypes.h>
 
 static void add_command(struct session *session, struct buf *out, uint8_t code, struct span text)
 {
@@ -16,6 +20,35 @@ static void add_command(struct session *session, struct buf *out, uint8_t code, 
     buf_append_span(out, text);
     packet_end(out, begin, 0);
     session->command.prelude_due++;
+}
+
+/* What a connection that is new to the session lacks beside variables and schema: the session's
+ * autocommit, LAST_INSERT_ID(), and what a login sets for its options and a reset undoes (server
+ * source sql/sql_acl.cc, acl_authenticate). */
+static void add_beginnings(struct session *session, struct backend *backend, struct buf *out,
+                           bool was_reset)
+{
+    const struct aftermath *aftermath = &session->aftermath;
+    uint64_t options = was_reset && !session->was_reset ? backend->identity->capabilities : 0;
+    bool autocommit = session->status & SERVER_STATUS_AUTOCOMMIT;
+    struct buf sql = {0};
+    if (session->command.code != COM_CONNECT && autocommit != backend->starts_autocommit)
+        buf_printf(&sql, ", @@session.autocommit=%d", autocommit);
+    if (!backend->guarded && aftermath->insert_id)
+        buf_printf(&sql, ", @@session.last_insert_id=%" PRIu64, aftermath->insert_id);
+    if (options & CLIENT_INTERACTIVE)
+        buf_append_text(&sql, ", @@session.wait_timeout=@@session.interactive_timeout");
+    if (options & CLIENT_IGNORE_SPACE)
+        buf_append_text(&sql, ", @@session.sql_mode=CONCAT(@@session.sql_mode, ',IGNORE_SPACE')");
+    if (sql.len) {
+        struct buf text = {0};
+        buf_append_text(&text, "SET ");
+        buf_append_span(&text, span_of(sql.data + 2, sql.len - 2));
+        add_command(session, out, COM_QUERY, buf_span(&text));
+        buf_free(&text);
+    }
+    buf_free(&sql);
+    backend->anew = false;
 }
 
 static void add_variables(struct session *session, struct backend *backend, struct buf *out)
@@ -27,6 +60,7 @@ static void add_variables(struct session *session, struct backend *backend, stru
     buf_free(&sql);
     if (session->vars.schema && session->vars.schema_version > backend->vars_version)
         add_command(session, out, COM_INIT_DB, span_text(session->vars.schema));
+    backend->has_schema = backend->has_schema || session->vars.schema;
     backend->vars_version = session->vars.version;
 }
 
@@ -50,7 +84,8 @@ static void add_option(struct session *session, struct backend *backend, struct 
 static bool in_step(const struct session *session, const struct backend *backend)
 {
     return backend->vars_version == session->vars.version && !backend->needs_setup &&
-           !backend->needs_reset && backend->single_statements == session->single_statements &&
+           !backend->needs_reset && !backend->anew &&
+           backend->single_statements == session->single_statements &&
            !must_prepare(session, backend);
 }
 
@@ -60,6 +95,7 @@ static void compose(struct session *session, struct backend *backend, struct buf
     struct command *command = &session->command;
     command->prelude_due = 0;
     command->prelude_prepares = false;
+    bool was_reset = backend->needs_reset;
     if (backend->needs_reset) {
         add_command(session, out, COM_RESET_CONNECTION, (struct span){0});
         backend->needs_reset = false;
@@ -70,6 +106,8 @@ static void compose(struct session *session, struct backend *backend, struct buf
         command->prelude_due++;
         backend->needs_setup = false;
     }
+    if (backend->anew)
+        add_beginnings(session, backend, out, was_reset);
     if (backend->single_statements != session->single_statements)
         add_option(session, backend, out);
     if (backend->vars_version < session->vars.version)
@@ -89,6 +127,7 @@ static bool ask_collation(struct session *session)
     if (!session->vars.collation_unknown || session->running == leader || !leader ||
         leader->state != BACKEND_READY)
         return false;
+    (void)lend_use(leader);
     struct buf out = {0};
     session->command.prelude_due = 0;
     add_command(session, &out, COM_QUERY, span_text(question));
@@ -143,11 +182,22 @@ enum step step_prelude(struct session *session)
     struct command *command = &session->command;
     struct backend *backend = session->running;
     struct buf *out = &session->worker->prelude;
+    if (backend->parting) { /* its answer goes first */
+        session_enter(session, SESSION_WAIT_SERVER);
+        return STEP_WAIT;
+    }
+    bool stood_long = lend_use(backend) && session->trx != backend && !command->previous;
+    if (backend->anew && session_reader_is_new(session, backend)) {
+        session_enter(session, SESSION_ROUTE);
+        return STEP_MORE;
+    }
     out->len = 0;
     command->prelude_due = 0;
     command->prelude_asks = false;
     if (command->killed)
         return kill_refused(session);
+    if (command->code == COM_CONNECT && !backend->needs_reset)
+        session_note_status(session, backend, backend->status);
     if (command->code == COM_STMT_FETCH && !statement_on(command->statement, backend))
         return session_refuse(
             session, 1421, "HY000",
@@ -163,6 +213,9 @@ enum step step_prelude(struct session *session)
             return STEP_WAIT;
         compose(session, backend, out);
     }
+    if (stood_long && command->prelude_due == 0)
+        add_command(session, out, COM_PING, (struct span){0});
+    backend->reused = backend->reused || stood_long;
     if (command->prelude_due > 0) {
         open_answer(session);
         /* Only what does no harm may follow a set-up that might fail. A login has nothing to
@@ -247,7 +300,9 @@ static int take_answer(struct session *session)
             stream_want(&backend->stream, event.need_bytes);
         return 0;
     case RESULT_EVENT_OK:
-        if (!ok_parse(payload, &ok))
+        /* Beside the server's defaults, which a login takes over, nothing of the session changes.
+         */
+        if (!ok_parse(payload, &ok) && session->command.code == COM_CONNECT)
             session_note_status(session, backend, ok.status);
         break;
     case RESULT_EVENT_PREPARE_OK:

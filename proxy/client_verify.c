@@ -118,6 +118,7 @@ static void forget_session_state(struct session *session)
     sessvars_reset(&session->vars);
     sessvars_set_schema(&session->vars, (struct span){0});
     statements_clear(&session->statements);
+    keep_forget(session);
 }
 
 /* False: there are too many. */

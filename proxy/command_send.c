@@ -1,5 +1,6 @@
 /* The command on its way to the server, from the buffer it was received into: whole, or passing
  * through when it is too long to hold; and the client's file of a LOAD DATA LOCAL. */
+#include "proxy/base/clock.h"
 #include "proxy/base/log.h"
 #include "proxy/kill.h"
 #include "proxy/proto/command.h"
@@ -25,8 +26,10 @@ static int address_statement(struct session *session, struct buf *anew)
     uint8_t *packet = stream_data(&session->client);
     store_u32(packet + STATEMENT_ID_AT, on->remote_id);
     statement->last_serial = session->running->serial;
-    if (command->code == COM_STMT_SEND_LONG_DATA)
+    if (command->code == COM_STMT_SEND_LONG_DATA) {
         statement->long_data_serial = session->running->serial;
+        session->statements.bound = true;
+    }
     if (statement_types_end(statement, command->code) == 0)
         return 0;
     int error = statement_add_types(statement, on, span_of(packet, command->len), anew);
@@ -92,6 +95,8 @@ enum step step_send(struct session *session)
     worker->busy[backend->slot]++;
     command->relaying = false;
     count(session);
+    if (backend->guarded && worker->config->policy.pooling == POOLING_TRANSACTION)
+        command->sent_us = clock_now_us();
     bool ahead = parts[0].iov_len > 0;
     int error = stream_write(&backend->stream, ahead ? parts : parts + 1, ahead ? 2 : 1);
     buf_free(&anew);

@@ -50,7 +50,6 @@ static_assert(sizeof(section_titles) == sizeof(section_words), "a title for each
 #define TARGET            .type = &config_type_target
 #define WORDS(accepted)   .type = &config_type_word, .words = (accepted)
 #define NETWORKS(top)     .type = &config_type_networks, .smallest = 1, .largest = (top)
-#define LATER(accepted)   .later_words = (accepted)
 #define DEFAULT(text)     .standard = (text)
 
 #define CONSISTENCIES "eventual | session | key | strong"
@@ -110,8 +109,9 @@ static const struct config_key keys[] = {
     {ROUTING(reads_without_followers), IN_CONFIG(policy.reads_without_followers),
      WORDS("leader | refuse"), DEFAULT("leader")},
     {ROUTING(leader_wait), IN_CONFIG(policy.leader_wait_ms), TIME(0, HOUR_MS), DEFAULT("10s")},
-    {ROUTING(pooling), IN_CONFIG(policy.pooling), WORDS("session"), LATER("transaction"),
+    {ROUTING(pooling), IN_CONFIG(policy.pooling), WORDS("session | transaction"),
      DEFAULT("session")},
+    {ROUTING(pool_wait), IN_CONFIG(policy.pool_wait_ms), TIME(0, HOUR_MS), DEFAULT("10s")},
     {ROUTING(max_server_connections), IN_CONFIG(policy.max_server_connections), NUMBER(1, 100000),
      DEFAULT("500")},
 

@@ -56,8 +56,7 @@ struct config_key {
     const char *standard; /* the default as it would be written, or NULL */
     uint64_t smallest;    /* number: least value; time: in ms; text: its length in bytes */
     uint64_t largest;
-    const char *words;       /* "wait | leader", in the order of the enum */
-    const char *later_words; /* known words that are not available yet */
+    const char *words; /* "wait | leader", in the order of the enum */
     bool required;
     bool secret;  /* shown as *** and never part of an error */
     bool restart; /* a reload can't change it */

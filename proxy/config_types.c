@@ -257,12 +257,10 @@ static int word_index(const char *words, const char *value)
 static int word_parse(const struct config_key *key, void *object, const char *value,
                       struct buf *why)
 {
+    (void)why;
     int index = word_index(key->words, value);
-    if (index < 0) {
-        if (word_index(key->later_words, value) >= 0)
-            buf_printf(why, "this is not available yet; accepted is: %s", key->words);
+    if (index < 0)
         return -EINVAL;
-    }
     memcpy((char *)object + key->offset, &index, sizeof(index));
     return 0;
 }

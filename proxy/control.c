@@ -336,6 +336,7 @@ static void stop_all(struct control *control)
     accounts_unref(control->accounts);
     positions_free(control->shared.positions);
     keys_free(control->shared.keys);
+    places_free(control->shared.places);
     for (size_t i = 0; i < control->config->listen_count; i++)
         if (strncmp(control->config->listen[i].text, "unix:", 5) == 0)
             unlink(control->config->listen[i].text + 5);
@@ -396,6 +397,7 @@ int control_run(struct config *config)
     control.loop = ev_loop_new(EVFLAG_AUTO);
     control.shared.positions = positions_new();
     control.shared.keys = keys_new();
+    control.shared.places = places_new();
     control.topology = topology_new(0);
     control.topology->leader = -1;
     control.accounts = accounts_new();

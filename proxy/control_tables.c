@@ -88,7 +88,8 @@ void control_table_servers(void *context, struct admin_table *out)
         admin_table_number(out, server->weight);
         admin_table_number(out, server->latency_us);
         add_lag(control, out, server);
-        admin_table_number(out, atomic_load(&control->shared.server_connections[server->slot]));
+        admin_table_number(out, places_open(control->shared.places, server->slot) +
+                                    places_own(control->shared.places, server->slot));
         admin_table_number(out, server->server_id);
         admin_table_text(out, server->version);
         admin_table_text(out, server->why);
@@ -331,7 +332,8 @@ static void metrics_server_fill(struct control *control, const struct topology_s
     out->in_rotation = server->in_rotation;
     out->drained = server->drained;
     out->latency_us = server->latency_us;
-    out->connections = atomic_load(&control->shared.server_connections[server->slot]);
+    out->connections = places_open(control->shared.places, server->slot) +
+                       places_own(control->shared.places, server->slot);
     out->incarnation = positions_generation(positions, server->slot) / 2;
     out->lag_ms = UINT32_MAX;
     out->lag_transactions = UINT64_MAX;

@@ -27,6 +27,10 @@
     X(server_connects, "server connections opened")                                                \
     X(server_connect_errors, "server connections that failed")                                     \
     X(server_reuses, "server connections taken from the pool")                                     \
+    X(server_lends, "server connections taken over from another session")                          \
+    X(server_partings, "of a connection asked first: what its session must keep")                  \
+    X(place_waits, "statements held until a server connection came free")                          \
+    X(place_timeouts, "of those: pool_wait ran out")                                               \
     X(protocol_errors, "sessions ended for malformed packets")                                     \
     X(bytes_to_clients, "bytes of results")                                                        \
     X(bytes_to_servers, "bytes of commands")

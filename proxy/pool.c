@@ -13,6 +13,7 @@ static void on_ready(struct backend *backend)
     backend->idle_since_ms = clock_now_ms();
     list_prepend(&pool->idle[backend->slot], &backend->node);
     pool->idle_count++;
+    pool->serving |= UINT64_C(1) << backend->slot; /* if anybody waits */
 }
 
 static void drop_idle(struct backend *backend, const char *why)
@@ -46,9 +47,13 @@ void pool_init(struct pool *pool)
 {
     for (unsigned slot = 0; slot < POSITIONS_SERVERS_MAX; slot++)
         list_init(&pool->idle[slot]);
+    for (unsigned slot = 0; slot < POSITIONS_SERVERS_MAX; slot++)
+        list_init(&pool->lent[slot]);
     list_init(&pool->resetting);
     pool->idle_count = 0;
     pool->next_serial = 0;
+    pool->serving = 0;
+    pool->parting = 0;
 }
 
 static bool role_fits(const struct worker *worker, const struct backend *backend)
@@ -63,8 +68,10 @@ static bool role_fits(const struct worker *worker, const struct backend *backend
 
 void pool_put(struct worker *worker, struct backend *backend)
 {
-    if (backend->tainted || worker->draining || backend->state != BACKEND_READY ||
-        !role_fits(worker, backend) || !identity_pooled(backend->identity)) {
+    list_remove(&backend->node);
+    if (backend->tainted || backend->parting || worker->draining ||
+        backend->state != BACKEND_READY || !role_fits(worker, backend) ||
+        !identity_pooled(backend->identity)) {
         backend_close(backend, "its session ended");
         return;
     }
@@ -89,21 +96,15 @@ struct backend *pool_take(struct worker *worker, unsigned slot, const struct ide
     return NULL;
 }
 
-bool pool_evict(struct worker *worker, unsigned slot)
+struct backend *pool_spare(struct worker *worker, unsigned slot)
 {
     struct list *idle = &worker->pool.idle[slot];
-    if (!list_empty(idle)) {
-        drop_idle(list_object(idle->prev, struct backend, node), "its place was needed");
-        return true;
-    }
-    list_for_each (node, &worker->pool.resetting) {
-        struct backend *backend = list_object(node, struct backend, node);
-        if (backend->slot != slot)
-            continue;
-        backend_close(backend, "its place was needed");
-        return true;
-    }
-    return false;
+    if (list_empty(idle))
+        return NULL;
+    struct backend *backend = list_object(idle->prev, struct backend, node);
+    list_remove(&backend->node);
+    worker->pool.idle_count--;
+    return backend;
 }
 
 void pool_expire(struct worker *worker, uint64_t now_ms)
@@ -131,8 +132,8 @@ void pool_review(struct worker *worker)
 void pool_close(struct worker *worker)
 {
     for (unsigned slot = 0; slot < POSITIONS_SERVERS_MAX; slot++)
-        while (pool_evict(worker, slot))
-            ;
+        while (!list_empty(&worker->pool.idle[slot]))
+            backend_close(pool_spare(worker, slot), "the worker ends");
     while (!list_empty(&worker->pool.resetting))
         backend_close(list_object(worker->pool.resetting.next, struct backend, node),
                       "the worker ends");

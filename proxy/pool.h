@@ -18,8 +18,12 @@ struct accounts;
 
 struct pool {
     struct list idle[POSITIONS_SERVERS_MAX]; /* by slot, the one used last first */
+    struct list lent[POSITIONS_SERVERS_MAX]; /* by slot, the one used last last: with a session
+                                                that has no work for them (lend.h) */
     struct list resetting;
     unsigned idle_count;
+    unsigned parting; /* lent ones that are being asked (parting.h) */
+    uint64_t serving; /* slots where somebody that waits may be served: bit by slot */
     uint64_t next_serial;
 };
 
@@ -32,9 +36,9 @@ void pool_put(struct worker *worker, struct backend *backend);
 struct backend *pool_take(struct worker *worker, unsigned slot, const struct identity *identity,
                           bool guarded);
 
-/* Closes an idle connection to that server (or one being reset), whoever it belongs to, to make
- * room. False: there is none. */
-bool pool_evict(struct worker *worker, unsigned slot);
+/* The idle connection to that server that was used longest ago, whoever it belongs to, out of the
+ * pool: to be closed. NULL: there is none. */
+struct backend *pool_spare(struct worker *worker, unsigned slot);
 
 /* Closes what lay idle for longer than idle_server_timeout. */
 void pool_expire(struct worker *worker, uint64_t now_ms);

@@ -124,6 +124,7 @@ static int note_state(struct session *session, struct span block, bool *gtid)
             command->named_change = true;
             if (entry.type != TRACK_SYSTEM_VARIABLE || !is_passing(session, entry.name))
                 sessvars_track(&session->vars, &entry);
+            backend->has_schema = backend->has_schema || entry.type == TRACK_SCHEMA;
         }
     }
     if (in_step)
@@ -154,6 +155,7 @@ int relay_note_ok(struct session *session, struct ok_reply *ok)
             return -EPROTO;
     }
     session_note_status(session, session->running, ok->status);
+    keep_note_ok(session, ok);
     if (!session->running->guarded && !gtid && shows_data(&session->command))
         relay_note_leader_seen(session);
     return 0;
@@ -162,6 +164,7 @@ int relay_note_ok(struct session *session, struct ok_reply *ok)
 void relay_note_err(struct session *session)
 {
     session->command.failed = true;
+    keep_note_err(session);
     /* An error shows state as well (a duplicate key), and may hide a commit: the next follower read
      * is a move, whose bound covers both. */
     if (session->running->guarded)
@@ -181,8 +184,10 @@ void relay_note_begin(struct session *session)
     command->begun = true;
     if (!backend->guarded)
         return;
-    requirement_read(session_requirement(session), (int)backend->slot, command->read_generation,
-                     command->move);
+    struct requirement *requirement = session_requirement(session);
+    requirement_read(requirement, (int)backend->slot, command->read_generation, command->move);
+    if (command->sent_us > requirement->read_us)
+        requirement->read_us = command->sent_us;
     session_settle(session);
 }
 
@@ -277,6 +282,7 @@ static void note_reset(struct session *session)
     session->sticky &= STICKY_ROLE | STICKY_UNKNOWN; /* a reset keeps the role (measured) */
     held_free(&session->held);
     session->was_reset = true;
+    keep_forget(session);
     (void)session_name_key(session, (struct span){0}); /* a user variable like others */
     statements_clear(&session->statements);
     sessvars_reset(&session->vars);
@@ -292,6 +298,7 @@ void relay_note_end(struct session *session)
     struct backend *backend = session->running;
     if (backend->guarded)
         note_follower_seen(session);
+    keep_note_end(session);
     if (backend->guarded)
         return;
     note_sticky(session);

@@ -4,6 +4,7 @@
 #include "proxy/base/clock.h"
 #include "proxy/base/log.h"
 #include "proxy/base/memory.h"
+#include "proxy/lend.h"
 #include "proxy/proto/reply.h"
 #include "proxy/worker.h"
 
@@ -164,6 +165,7 @@ void session_open(struct worker *worker, int fd, const struct sockaddr *peer)
     requirement_init(&session->requirement);
     sessvars_init(&session->vars);
     held_init(&session->held);
+    keep_forget(session);
     statements_init(&session->statements, &worker->statement_slab);
     ev_timer_init(&session->timer, on_timer, 0., 0.);
     stream_open(&session->client, worker->loop, &worker->stream_pool, fd, on_client, session);
@@ -202,6 +204,7 @@ void session_close(struct session *session, const char *why)
     session_enter(session, SESSION_CLOSED);
     session_disarm(session);
     list_remove(&session->wait_node);
+    lend_cancel(session);
     bound_forget(&session->bound_waiter);
     session_forget_keys(session);
     stream_close(&session->client);

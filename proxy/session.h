@@ -7,6 +7,7 @@
 #include "proxy/bound.h"
 #include "proxy/keys.h"
 #include "proxy/proto/result.h"
+#include "proxy/session_keep.h"
 #include "proxy/statements.h"
 #include "router/held.h"
 #include "router/policy.h"
@@ -32,6 +33,7 @@ struct rule;
     X(WAIT_POSITION, wait)            /* a follower must catch up first */                         \
     X(WAIT_LEADER, wait)              /* there is no leader */                                     \
     X(WAIT_KILL, wait)                /* a KILL is being carried out */                            \
+    X(WAIT_PLACE, wait)               /* that server has no connection free */                     \
     X(ATTACH, attach)                 /* a connection to that server */                            \
     X(WAIT_SERVER, wait)              /* it is being opened */                                     \
     X(PRELUDE, prelude)               /* what must be made the same there first */                 \
@@ -101,6 +103,8 @@ struct command {
     struct backend *asked_for;  /* … on behalf of this connection */
     uint64_t position_until_ms; /* end of its wait for a position; 0: has not waited */
     uint64_t leader_until_ms;
+    uint64_t place_until_ms; /* end of its wait for a server connection; 0: has not waited */
+    uint64_t sent_us;        /* pooling = transaction: when it went to its server */
 };
 
 enum {
@@ -149,6 +153,8 @@ struct session {
     struct sessvars vars;
     struct buf refusal; /* the answer to a long command whose rest is being discarded */
     struct statements statements;
+    struct aftermath aftermath;  /* what the last statement left behind */
+    struct place_ticket *ticket; /* WAIT_PLACE: its place in the queue */
     struct bound_waiter bound_waiter;
     struct command command;
     struct result_parser parser;
@@ -183,6 +189,11 @@ void session_note_own(struct session *session, const struct gtid *gtid);
 /* The connection to a follower is gone: whatever is read next is a move, under each of the
  * requirements that the session may go by. */
 void session_reader_lost(struct session *session, unsigned slot);
+/* With pooling = transaction: a reader that was not there yet when the session, or another one of
+ * its key, last read from that server may be one of a server that has started anew since. Then the
+ * read is a move (true): it is routed as one. A reader that was there already proves that the
+ * server is the same. */
+bool session_reader_is_new(struct session *session, const struct backend *backend);
 /* Names the key of the connection, or of the command alone, or the one that comes with the login
  * (an account's name, or a connection attribute); an empty name: none. False: there are too many
  * keys, nothing has changed. */
@@ -230,6 +241,11 @@ enum step session_finish_command(struct session *session);
 /* --- server connections of a session (session_servers.c) --- */
 
 extern const struct backend_events session_backend_events;
+
+/* The command goes to that connection, which belongs to the session and is usable. */
+enum step session_use(struct session *session, struct backend *backend);
+/* The session has no more of the connection, without anything being lost. */
+void session_part(struct session *session, const struct backend *backend);
 
 /* Gives the connection back to the pool, or closes it when it is in use. */
 void session_release(struct session *session, struct backend **place);

@@ -2,6 +2,7 @@
  * connection or its login names. */
 #include "proxy/session.h"
 
+#include "proxy/proto/command.h"
 #include "proxy/worker.h"
 
 #include <assert.h>
@@ -86,6 +87,19 @@ void session_reader_lost(struct session *session, unsigned slot)
             requirement_lost(key_lock(keys, named[i]), (int)slot);
             key_unlock(keys, named[i]);
         }
+}
+
+bool session_reader_is_new(struct session *session, const struct backend *backend)
+{
+    if (!backend->guarded || session->worker->config->policy.pooling != POOLING_TRANSACTION)
+        return false;
+    const struct requirement *requirement = session_requirement(session);
+    bool breaks =
+        requirement->read_slot == (int)backend->slot && backend->ready_us >= requirement->read_us;
+    session_settle(session);
+    if (breaks)
+        session_reader_lost(session, backend->slot);
+    return breaks && session->command.code != COM_CONNECT;
 }
 
 /* Keys that clients name and keys made of accounts don't meet: a letter goes before each. */

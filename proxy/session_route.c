@@ -361,6 +361,8 @@ enum step step_route(struct session *session)
         return kill_refused(session);
     end_read_only_transaction(session);
     struct backend *fixed = fixed_connection(session);
+    if (session->command.previous && !fixed && keep_answer(session))
+        return session->state == SESSION_CLOSED ? STEP_WAIT : STEP_MORE;
     struct route route = route_for(session, fixed);
     if (route.kind == ROUTE_WAIT) {
         /* Say that somebody waits, then look once more: a rise in between wakes nobody otherwise.

@@ -1,7 +1,7 @@
 /* The server connections of a session: taken from the pool or opened, given back, and what their
  * loss means for the client (docs/OPERATIONS.md). */
 #include "proxy/base/log.h"
-#include "proxy/base/memory.h"
+#include "proxy/lend.h"
 #include "proxy/proto/capability.h"
 #include "proxy/proto/command.h"
 #include "proxy/relay.h"
@@ -14,16 +14,24 @@
 
 /* --- taking and giving back --- */
 
+void session_part(struct session *session, const struct backend *backend)
+{
+    if (session->leader == backend)
+        session->leader = NULL;
+    if (session->reader == backend)
+        session->reader = NULL;
+    if (session->running == backend)
+        session->running = NULL;
+    if (session->trx == backend)
+        session->trx = NULL;
+}
+
 void session_release(struct session *session, struct backend **place)
 {
     struct backend *backend = *place;
     if (!backend)
         return;
-    *place = NULL;
-    if (session->running == backend)
-        session->running = NULL;
-    if (session->trx == backend)
-        session->trx = NULL;
+    session_part(session, backend);
     pool_put(session->worker, backend);
 }
 
@@ -32,19 +40,7 @@ static bool fits(const struct backend *backend, const struct topology_server *se
     return backend->slot == server->slot && backend->state == BACKEND_READY;
 }
 
-static struct backend *open_connection(struct session *session,
-                                       const struct topology_server *server, bool guarded)
-{
-    struct worker *worker = session->worker;
-    struct backend *backend =
-        backend_open(worker, server, session->identity, guarded, &session_backend_events, session);
-    if (!backend && pool_evict(worker, server->slot))
-        backend = backend_open(worker, server, session->identity, guarded, &session_backend_events,
-                               session);
-    return backend;
-}
-
-static enum step use(struct session *session, struct backend *backend)
+enum step session_use(struct session *session, struct backend *backend)
 {
     session->running = backend;
     session_enter(session, SESSION_PRELUDE);
@@ -75,27 +71,9 @@ enum step step_attach(struct session *session)
     note_pin(session, server, leads);
     if (*place && !fits(*place, server))
         session_release(session, place);
-    if (*place)
-        return use(session, *place);
-    *place = pool_take(worker, server->slot, session->identity, !leads);
-    if (*place) {
-        backend_adopt(*place, &session_backend_events, session);
-        (*place)->vars_version = 0;
-        (*place)->needs_reset = session->was_reset;
-        return use(session, *place);
-    }
-    *place = open_connection(session, server, !leads);
-    if (!*place)
-        return session_refuse(session, 1040, "08004",
-                              "Too many connections from Causeway to %s (max_server_connections)",
-                              server->name);
-    (*place)->needs_reset = session->was_reset;
-    /* Once the password turns out to be expired, the server takes no schema any more. */
-    if (leads && session->command.code == COM_CONNECT && session->vars.schema)
-        (*place)->login_schema = memory_strdup(session->vars.schema);
-    session->running = *place;
-    session_enter(session, SESSION_WAIT_SERVER);
-    return STEP_WAIT;
+    if (*place && !lend_must_yield(session, *place))
+        return session_use(session, *place);
+    return lend_acquire(session, server, !leads);
 }
 
 /* --- loss --- */
@@ -111,9 +89,11 @@ static enum step lose_transaction(struct session *session)
                           "back, try restarting it");
 }
 
-static void run_elsewhere(struct session *session, unsigned slot)
+/* Without that server, unless it was only a connection that had stood for long and broke. */
+static void run_elsewhere(struct session *session, unsigned slot, bool reused)
 {
-    session->command.excluded_slots |= UINT64_C(1) << slot;
+    if (!reused)
+        session->command.excluded_slots |= UINT64_C(1) << slot;
     session->command.waited = false;
     session_enter(session, SESSION_ROUTE);
 }
@@ -141,8 +121,9 @@ static bool cannot_commit(const struct session *session)
 }
 
 /* The server failed while it had the command. */
-static void lost_in_flight(struct session *session, bool guarded, bool was_trx, unsigned slot)
+static void lost_in_flight(struct session *session, const struct backend *backend, bool was_trx)
 {
+    bool guarded = backend->guarded;
     struct command *command = &session->command;
     if (!guarded && session->sticky & STICKY_SURELY) {
         session_close(session, "its leader connection is gone, and with it what can't be replayed");
@@ -165,7 +146,7 @@ static void lost_in_flight(struct session *session, bool guarded, bool was_trx, 
                command->code == COM_INIT_DB) {
         session->worker->counters.reads_retried++;
         session_log(session, LOG_LEVEL_INFO, "the server failed; running the read elsewhere");
-        run_elsewhere(session, slot);
+        run_elsewhere(session, backend->slot, backend->reused);
     } else {
         session_log(session, LOG_LEVEL_WARN,
                     "the leader failed while a write was under way: outcome unknown; closing");
@@ -191,7 +172,7 @@ static void lost_before_send(struct session *session, const struct backend *back
         session_refuse(session, backend->error_code, backend->error_sqlstate, "%s",
                        backend->error_text);
     else
-        run_elsewhere(session, backend->slot);
+        run_elsewhere(session, backend->slot, backend->reused);
 }
 
 static void lost_idle(struct session *session, bool guarded, bool was_trx)
@@ -212,16 +193,9 @@ static bool detach(struct session *session, struct backend *backend)
         worker->busy[backend->slot]--;
     if (session->command.asked_for == backend)
         session->command.asked_for = NULL;
-    if (session->leader == backend)
-        session->leader = NULL;
-    if (session->reader == backend) {
-        session->reader = NULL;
+    if (session->reader == backend)
         session_reader_lost(session, backend->slot);
-    }
-    if (session->running == backend)
-        session->running = NULL;
-    if (session->trx == backend)
-        session->trx = NULL;
+    session_part(session, backend);
     if (!backend->guarded)
         worker->counters.leader_lost++;
     return busy;
@@ -251,7 +225,7 @@ void session_backend_failed(struct backend *backend)
     else if (state == SESSION_SEND_REST || state == SESSION_INFILE)
         session_close(session, "the server failed in the middle of a long command");
     else
-        lost_in_flight(session, guarded, was_trx, slot);
+        lost_in_flight(session, backend, was_trx);
     backend_close(backend, backend->error_text);
     session_run(session);
 }

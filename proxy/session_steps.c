@@ -7,7 +7,7 @@
  *      ROUTE <-> (WAIT_BOUND, WAIT_SHOWN, WAIT_POSITION, WAIT_LEADER)
  *        |  ^ the server failed, nothing is lost: elsewhere
  *        v  |
- *     ATTACH <-> (WAIT_SERVER)
+ *     ATTACH <-> (WAIT_PLACE, WAIT_SERVER)
  *        |
  *     PRELUDE -> (WAIT_PRELUDE)
  *        |
@@ -22,6 +22,7 @@
 #include "proxy/session.h"
 
 #include "proxy/base/log.h"
+#include "proxy/lend.h"
 #include "proxy/proto/command.h"
 #include "proxy/proto/reply.h"
 #include "proxy/worker.h"
@@ -114,6 +115,7 @@ void session_on_timer(struct session *session)
                        session->worker->config->policy.leader_wait_ms);
         session_run(session);
         break;
+    case SESSION_WAIT_PLACE: lend_timed_out(session); break;
     case SESSION_LOGIN_RESPONSE:
     case SESSION_LOGIN_SWITCH:
     case SESSION_LOGIN_ACCOUNTS:
@@ -144,6 +146,7 @@ enum step session_finish_command(struct session *session)
         return STEP_WAIT;
     }
     session_enter(session, SESSION_COMMAND);
+    lend_offer(session);
     if (!session->client_ended && session->client.paused)
         stream_resume(&session->client);
     return STEP_MORE;

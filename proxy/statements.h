@@ -35,6 +35,7 @@ struct statement {
     uint64_t long_data_serial; /* connection that got parameters sent ahead: it must run there;
                                   0: none, LONG_DATA_LOST: not all of them arrived */
     uint64_t last_serial;      /* connection that ran it last: cursor, reset */
+    bool cursor;               /* … has a cursor open */
     uint32_t types_version;    /* raised when the client sends parameter types */
     struct buf types;          /* two bytes a parameter, as last sent */
 };
@@ -46,6 +47,7 @@ struct statements {
     uint32_t last_prepared; /* what id 0xffffffff means; 0: none */
     unsigned count;
     unsigned unkept; /* of them those without their text */
+    bool bound;      /* some may have a cursor open, or parameters sent ahead */
 };
 
 #define STATEMENT_ID_LAST 0xffffffffu

@@ -5,6 +5,7 @@
 #include "proxy/base/log.h"
 #include "proxy/base/memory.h"
 #include "proxy/errand.h"
+#include "proxy/lend.h"
 #include "proxy/replica.h"
 #include "proxy/session.h"
 
@@ -52,6 +53,7 @@ static void take_topology(struct worker *worker, struct topology *topology)
     bound_review(&worker->bound);
     bound_review(&worker->shown);
     review_sessions(worker);
+    lend_review(worker);
     if (topology->leader >= 0)
         wake_all(&worker->leader_waiters, SESSION_ROUTE, UINT64_MAX);
     wake_all(&worker->causal_waiters, SESSION_ROUTE, 0);
@@ -61,6 +63,7 @@ static void take_config(struct worker *worker, struct config *config)
 {
     config_unref(worker->config);
     worker->config = config;
+    lend_review(worker);
     bound_review(&worker->bound);
     bound_review(&worker->shown);
 }
@@ -199,6 +202,8 @@ static void on_reap(struct ev_loop *loop, struct ev_prepare *prepare, int events
     (void)loop;
     (void)events;
     struct worker *worker = list_object(prepare, struct worker, reap);
+    if (worker->pool.serving)
+        lend_serve(worker);
     if (!list_empty(&worker->dead_sessions) || !list_empty(&worker->dead_backends))
         reap(worker);
     stop_loop_when_empty(worker);
@@ -209,7 +214,9 @@ static void on_tick(struct ev_loop *loop, struct ev_timer *timer, int events)
     (void)loop;
     (void)events;
     struct worker *worker = list_object(timer, struct worker, tick);
-    pool_expire(worker, clock_now_ms());
+    uint64_t now_ms = clock_now_ms();
+    pool_expire(worker, now_ms);
+    lend_tick(worker, now_ms);
     if (worker->index == 0)
         key_sweep_tick(&worker->key_sweep);
     /* A leader that refused a connection may take one now, though the topology did not change. */

@@ -13,6 +13,7 @@
 #include "proxy/keys.h"
 #include "proxy/net/listener.h"
 #include "proxy/net/stream.h"
+#include "proxy/places.h"
 #include "proxy/pool.h"
 #include "proxy/write_digests.h"
 #include "router/accounts.h"
@@ -26,10 +27,9 @@ enum { LISTENERS_MAX = 16 };
 struct shared {
     struct positions *positions;
     struct keys *keys;
-    atomic_uint clients; /* connected now, for max_clients */
-    atomic_uint
-        server_connections[POSITIONS_SERVERS_MAX]; /* open now, for max_server_connections */
-    struct mailbox *control;                       /* of the control thread */
+    struct places *places;   /* at the servers, for max_server_connections */
+    atomic_uint clients;     /* connected now, for max_clients */
+    struct mailbox *control; /* of the control thread */
 };
 
 /* What a worker tells the control thread; the functions are called in the worker's thread. */

@@ -15,7 +15,9 @@ enum on_lag { ON_LAG_WAIT, ON_LAG_LEADER };
 enum balance { BALANCE_LEAST_BUSY, BALANCE_LATENCY, BALANCE_RANDOM };
 enum reads_on_leader { READS_ON_LEADER_FALLBACK, READS_ON_LEADER_SHARE };
 enum reads_without_followers { READS_WITHOUT_FOLLOWERS_LEADER, READS_WITHOUT_FOLLOWERS_REFUSE };
-enum pooling { POOLING_SESSION };
+/* How long a session keeps a server connection: until it ends, or until another one needs it and
+ * the session can do without (proxy/session_keep.h). */
+enum pooling { POOLING_SESSION, POOLING_TRANSACTION };
 
 struct policy {
     enum consistency consistency;
@@ -30,6 +32,7 @@ struct policy {
     uint32_t causal_timeout_ms;
     uint32_t max_lag_ms;
     uint32_t leader_wait_ms;
+    uint32_t pool_wait_ms;
     uint32_t max_server_connections; /* per server, over all workers */
 };
 

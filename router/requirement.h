@@ -36,6 +36,7 @@ struct requirement {
     uint64_t shown_seen;      /* … and the leader has shown those */
     int read_slot;            /* where the last read ran: a slot, or enum seen */
     uint32_t read_generation; /* incarnation of that server then */
+    uint64_t read_us;         /* when that read was sent, where connections change hands */
     int pin;                  /* slot of the follower that its reads are served on, -1 */
     bool several_domains;     /* the cluster is known to write in more than one */
     bool used;                /* it is not only the floor that a key begins with */

@@ -8,6 +8,7 @@ enum {
     CHARSET_UTF8 = 33,
     CHARSET_BINARY = 63,
     TYPE_LONG = 0x03,
+    TYPE_LONGLONG = 0x08,
     FLAG_NOT_NULL = 0x01,
     FLAG_UNSIGNED = 0x20,
     FLAG_BINARY = 0x80,
@@ -62,6 +63,13 @@ uint8_t column_build_u32(struct buf *out, uint8_t seq, struct span name, uint64_
 {
     const struct column number = {CHARSET_BINARY, 10, TYPE_LONG,
                                   FLAG_NOT_NULL | FLAG_UNSIGNED | FLAG_BINARY, 0};
+    return definition_build(out, seq, name, &number, capabilities);
+}
+
+uint8_t column_build_i64(struct buf *out, uint8_t seq, struct span name, uint64_t capabilities)
+{
+    const struct column number = {CHARSET_BINARY, 21, TYPE_LONGLONG, FLAG_NOT_NULL | FLAG_BINARY,
+                                  0};
     return definition_build(out, seq, name, &number, capabilities);
 }
 

@@ -14,6 +14,9 @@ uint8_t column_build(struct buf *out, uint8_t seq, struct span name, uint32_t wi
  * CONNECTION_ID() is (measured). */
 uint8_t column_build_u32(struct buf *out, uint8_t seq, struct span name, uint64_t capabilities);
 
+/* The same for a signed 64-bit one, as ROW_COUNT() is (measured). */
+uint8_t column_build_i64(struct buf *out, uint8_t seq, struct span name, uint64_t capabilities);
+
 /* Between the definitions and the rows: an EOF for a client without DEPRECATE_EOF, nothing for
  * others. The next sequence number. */
 uint8_t columns_end(struct buf *out, uint8_t seq, uint16_t status, uint64_t capabilities);

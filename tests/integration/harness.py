@@ -242,6 +242,9 @@ class Cluster:
             self.caught_up()
 
 
+# The whole suite can be run in either pooling: CAUSEWAY_TEST_POOLING=transaction.
+POOLING = os.environ.get("CAUSEWAY_TEST_POOLING", "session")
+
 DEFAULT_SETTINGS = {
     "proxy": {
         "threads": "2",
@@ -251,7 +254,9 @@ DEFAULT_SETTINGS = {
         "log_level": "info",
     },
     "cluster": {"user": "causeway", "password": "causeway-demo", "probe_interval": "200ms"},
-    "routing": {"consistency": "session", "causal_timeout": "100ms", "on_lag": "wait"},
+    "routing": {
+        "consistency": "session", "causal_timeout": "100ms", "on_lag": "wait", "pooling": POOLING,
+    },
 }
 
 

@@ -109,6 +109,7 @@ START_TEST(shortest_file_gets_all_defaults)
     ck_assert_uint_eq(config->policy.max_lag_ms, 10000);
     ck_assert_uint_eq(config->policy.leader_wait_ms, 10000);
     ck_assert_uint_eq(config->policy.max_server_connections, 500);
+    ck_assert_uint_eq(config->policy.pool_wait_ms, 10000);
     ck_assert_uint_eq(rules_count(config->rules), 0);
     config_unref(config);
 }
@@ -154,7 +155,8 @@ START_TEST(every_key_is_read)
         "[routing]\nconsistency = eventual\nkey = attribute\nmax_keys = 10000000\n"
         "lost_write = warn\non_lag = leader\ncausal_timeout = 0ms\nmax_lag = 1s\n"
         "balance = random\nreads_on_leader = share\nreads_without_followers = refuse\n"
-        "leader_wait = 3s\npooling = session\nmax_server_connections = 9\n"
+        "leader_wait = 3s\npooling = transaction\nmax_server_connections = 9\n"
+        "pool_wait = 1500ms\n"
         "[rule:one]\nmatch = ^SELECT\\s+1\nuser = x\nschema = y\nto = server:b\n"
         "[rule:two]\nconsistency = eventual\n"
         "[rule:three]\nto = refuse\nconsistency = session\n"
@@ -190,6 +192,8 @@ START_TEST(every_key_is_read)
     ck_assert_int_eq(config->policy.reads_on_leader, READS_ON_LEADER_SHARE);
     ck_assert_int_eq(config->policy.reads_without_followers, READS_WITHOUT_FOLLOWERS_REFUSE);
     ck_assert_uint_eq(config->policy.causal_timeout_ms, 0);
+    ck_assert_int_eq(config->policy.pooling, POOLING_TRANSACTION);
+    ck_assert_uint_eq(config->policy.pool_wait_ms, 1500);
     ck_assert_uint_eq(config->policy.max_server_connections, 9);
     ck_assert_uint_eq(rules_count(config->rules), 5);
     const struct rule *one = rules_at(config->rules, 0);
@@ -320,9 +324,8 @@ static const struct {
      "proxy.ini:3: bad value `users` for key: accepted is: none | user | attribute\n"
      "proxy.ini:4: bad value `ignore` for lost_write: accepted is: error | warn\n"
      "proxy.ini:5: bad value `0` for max_keys: accepted is: a whole number from 1 to 10000000\n"},
-    {"[routing]\npooling = transaction\non_lag = Wait\n" GOOD,
-     "proxy.ini:2: bad value `transaction` for pooling: this is not available yet; accepted is: "
-     "session\n"
+    {"[routing]\npooling = statement\non_lag = Wait\n" GOOD,
+     "proxy.ini:2: bad value `statement` for pooling: accepted is: session | transaction\n"
      "proxy.ini:3: bad value `Wait` for on_lag: accepted is: wait | leader\n"},
     {GOOD_CLUSTER "[server:a]\naddress = db1\n[server:b]\naddress = db1:0\n"
                   "[server:c]\naddress = a b:1\n[server:d]\naddress = ::1:3306\n",

@@ -1,0 +1,12 @@
+/* Before a connection is taken from its session (lend.h) it is asked what only it knows and the
+ * session may want to know later: LAST_INSERT_ID(), ROW_COUNT() and FOUND_ROWS(). */
+#ifndef CAUSEWAY_PROXY_PARTING_H
+#define CAUSEWAY_PROXY_PARTING_H
+
+struct backend;
+
+/* Asks a lent connection without work. When it has answered it is lent again and can be taken; a
+ * session that begins a statement meanwhile waits for the answer (SESSION_WAIT_SERVER). */
+void parting_ask(struct backend *backend);
+
+#endif

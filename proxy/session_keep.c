@@ -1,0 +1,286 @@
+/* What a session leaves behind on its server connections: see session_keep.h. */
+#include "proxy/session_keep.h"
+
+#include "proxy/proto/capability.h"
+#include "proxy/proto/column.h"
+#include "proxy/proto/command.h"
+#include "proxy/session.h"
+#include "proxy/worker.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <strings.h>
+
+enum {
+    DIAGNOSTICS_KEPT_MS = 1000,
+    HEAD_BYTES = 256, /* where SQL_CALC_FOUND_ROWS stands */
+};
+
+static bool pooled(const struct session *session)
+{
+    return session->worker->config->policy.pooling == POOLING_TRANSACTION;
+}
+
+/* --- the text --- */
+
+/* The text of the command, empty where there is none. */
+static struct span text_of(const struct session *session)
+{
+    const struct command *command = &session->command;
+    if (command->statement)
+        return buf_span(&command->statement->sql);
+    if ((command->code != COM_QUERY && command->code != COM_STMT_PREPARE) || command->len == 0)
+        return (struct span){0};
+    return span_of(stream_data(&session->client) + PACKET_HEADER_BYTES + 1,
+                   command->len - PACKET_HEADER_BYTES - 1);
+}
+
+/* Where `word` (in lower case) stands; no data: nowhere. */
+static struct span find(struct span text, const char *word)
+{
+    size_t len = strlen(word);
+    for (size_t i = 0; i + len <= text.len; i++)
+        if ((text.data[i] | 0x20) == (word[0] | 0x20) &&
+            strncasecmp((const char *)text.data + i, word, len) == 0)
+            return span_of(text.data + i, text.len - i);
+    return (struct span){0};
+}
+
+static bool has(struct span text, const char *word)
+{
+    return find(text, word).data != NULL;
+}
+
+/* insert_id, the id that the next INSERT uses; not last_insert_id. */
+static bool has_insert_id(struct span text)
+{
+    for (struct span at = text; (at = find(at, "insert_id")).data != NULL;
+         at = span_of(at.data + 1, at.len - 1))
+        if (at.data == text.data || at.data[-1] != '_')
+            return true;
+    return false;
+}
+
+static bool begins(struct span text, const char *word)
+{
+    while (text.len && isspace(text.data[0]))
+        text = span_of(text.data + 1, text.len - 1);
+    size_t len = strlen(word);
+    return text.len > len && strncasecmp((const char *)text.data, word, len) == 0 &&
+           !isalnum(text.data[len]) && text.data[len] != '_';
+}
+
+/* --- the judgement --- */
+
+/* A cursor is open, parameters were sent ahead, or a statement could not be prepared elsewhere.
+ * Looks through the statements only while some may be found. */
+static bool statements_bound(struct statements *statements)
+{
+    if (statements->unkept > 0)
+        return true;
+    if (!statements->bound)
+        return false;
+    list_for_each (node, &statements->list) {
+        const struct statement *statement = list_object(node, struct statement, node);
+        if (statement->long_data_serial || statement->cursor)
+            return true;
+    }
+    statements->bound = false;
+    return false;
+}
+
+static bool at_work(const struct session *session, const struct backend *backend)
+{
+    if (session->command.asked_for == backend || backend->parting)
+        return true;
+    return session->running == backend && session->state >= SESSION_ATTACH &&
+           session->state != SESSION_CLOSED;
+}
+
+static bool leader_holds(const struct session *session)
+{
+    return session->sticky || session->vars.leader_only || session->vars.schema_dropped ||
+           session->vars.collation_unknown || session->aftermath.unnamed ||
+           session->aftermath.one_time;
+}
+
+enum keep session_keeps(struct session *session, const struct backend *backend, uint64_t now_ms)
+{
+    const struct aftermath *aftermath = &session->aftermath;
+    bool last = session->running == backend;
+    if (backend->state != BACKEND_READY || backend->tainted || backend->expired ||
+        at_work(session, backend) || session->trx == backend ||
+        backend->status & SERVER_STATUS_IN_TRANS || (!backend->guarded && leader_holds(session)) ||
+        statements_bound(&session->statements))
+        return KEEP_ON;
+    if (last && aftermath->asks)
+        return KEEP_ON;
+    if (last && aftermath->diagnostics && now_ms - backend->idle_since_ms < DIAGNOSTICS_KEPT_MS)
+        return KEEP_SHORTLY;
+    if ((last && aftermath->unsure) || (!backend->guarded && !aftermath->insert_id_known))
+        return KEEP_ASK;
+    return KEEP_NOT;
+}
+
+/* --- what replies tell --- */
+
+void keep_note_ok(struct session *session, const struct ok_reply *ok)
+{
+    struct aftermath *aftermath = &session->aftermath;
+    aftermath->diagnostics = ok->warnings > 0;
+    aftermath->row_count = ok->header == 0x00 ? (int64_t)ok->affected_rows : -1;
+    if (ok->header != 0x00)
+        aftermath->found_rows = session->parser.rows;
+    /* The OK also tells of ids that the client chose itself, which LAST_INSERT_ID() does not
+     * (measured). */
+    if (!session->running->guarded && ok->insert_id && ok->insert_id != aftermath->insert_id) {
+        aftermath->insert_id = ok->insert_id;
+        aftermath->insert_id_known = false;
+    }
+}
+
+void keep_note_err(struct session *session)
+{
+    session->aftermath.diagnostics = true;
+    session->aftermath.row_count = -1;
+}
+
+/* What its leader connection may have that no reply tells of. */
+static void note_text(struct session *session, struct span text)
+{
+    struct aftermath *aftermath = &session->aftermath;
+    const struct command *command = &session->command;
+    if (command->flags & CLASS_SET) {
+        if (has(text, "insert_id") || has(text, "identity"))
+            aftermath->insert_id_known = false;
+        aftermath->one_time |= has_insert_id(text) || has(text, "gtid_seq_no");
+        aftermath->unnamed |= has(text, "tx_read_only") || has(text, "transaction_read_only") ||
+                              has(text, "read only") || has(text, "server_id") ||
+                              has(text, "gtid_domain_id") || has(text, "skip_replication") ||
+                              has(text, "binlog_format") || has(text, "pseudo_");
+        return;
+    }
+    aftermath->one_time = false;
+    if (command->read)
+        return;
+    aftermath->unnamed |= has(text, "nextval") || has(text, "next value") || has(text, "setval");
+}
+
+void keep_note_end(struct session *session)
+{
+    struct command *command = &session->command;
+    struct aftermath *aftermath = &session->aftermath;
+    const struct backend *backend = session->running;
+    if (command->statement) {
+        uint16_t status = backend->status;
+        bool opens = command->code == COM_STMT_EXECUTE || command->code == COM_STMT_FETCH;
+        command->statement->cursor = opens && !command->failed &&
+                                     status & SERVER_STATUS_CURSOR_EXISTS &&
+                                     !(status & SERVER_STATUS_LAST_ROW_SENT);
+        session->statements.bound |= command->statement->cursor;
+    }
+    if (!pooled(session))
+        return;
+    struct span text = text_of(session);
+    aftermath->lost = false;
+    bool rows = aftermath->row_count < 0;
+    aftermath->unsure =
+        command->flags & (CLASS_OPAQUE | CLASS_MULTI) || command->streamed ||
+        has(text.len > HEAD_BYTES ? span_of(text.data, HEAD_BYTES) : text, "sql_calc_found_rows");
+    if (command->previous && (command->code == COM_STMT_PREPARE || command->code == COM_QUERY))
+        aftermath->asks = true;
+    if (backend->guarded)
+        return;
+    if (aftermath->unsure || (rows && !command->read && !command->failed))
+        aftermath->insert_id_known = false;
+    if (text.len)
+        note_text(session, text);
+    else if (command->streamed)
+        aftermath->one_time = false;
+}
+
+void keep_forget(struct session *session)
+{
+    session->aftermath = (struct aftermath){.insert_id_known = true};
+}
+
+void keep_note_answer(struct session *session, uint64_t insert_id, int64_t row_count,
+                      uint64_t found_rows)
+{
+    struct aftermath *aftermath = &session->aftermath;
+    aftermath->insert_id = insert_id;
+    aftermath->insert_id_known = true;
+    aftermath->row_count = row_count;
+    aftermath->found_rows = found_rows;
+    aftermath->unsure = false;
+}
+
+/* --- answers --- */
+
+static struct span skip_blanks(struct span text)
+{
+    while (text.len && isspace(text.data[0]))
+        text = span_of(text.data + 1, text.len - 1);
+    while (text.len && (isspace(text.data[text.len - 1]) || text.data[text.len - 1] == ';'))
+        text.len--;
+    return text;
+}
+
+/* SELECT ROW_COUNT() and SELECT FOUND_ROWS(): the title, as it is written; empty: another form. */
+static struct span plain_call(struct span text)
+{
+    text = skip_blanks(text);
+    if (!begins(text, "select"))
+        return (struct span){0};
+    struct span call = skip_blanks(span_of(text.data + 6, text.len - 6));
+    bool is_call =
+        (call.len == 11 && strncasecmp((const char *)call.data, "row_count()", 11) == 0) ||
+        (call.len == 12 && strncasecmp((const char *)call.data, "found_rows()", 12) == 0);
+    return is_call ? call : (struct span){0};
+}
+
+static void answer_number(struct session *session, struct span title, int64_t value)
+{
+    char digits[24];
+    struct buf out = {0};
+    snprintf(digits, sizeof(digits), "%" PRId64, value);
+    size_t begin = packet_begin(&out);
+    write_lenenc(&out, 1);
+    uint8_t seq = packet_end(&out, begin, 1);
+    seq = column_build_i64(&out, seq, title, session->capabilities);
+    seq = columns_end(&out, seq, session->status, session->capabilities);
+    seq = row_build(&out, seq, span_text(digits), false);
+    rows_end(&out, seq, session->status, session->capabilities);
+    if (session_send(session, buf_span(&out)))
+        session_finish_command(session);
+    buf_free(&out);
+}
+
+bool keep_answer(struct session *session)
+{
+    struct aftermath *aftermath = &session->aftermath;
+    struct span text = text_of(session);
+    if (!pooled(session))
+        return false;
+    struct span title = plain_call(text);
+    if (title.len && session->command.code == COM_QUERY) {
+        bool row_count = tolower(title.data[0]) == 'r';
+        int64_t value = row_count ? aftermath->row_count : (int64_t)aftermath->found_rows;
+        answer_number(session, title, value);
+        aftermath->row_count = -1;
+        aftermath->found_rows = 1;
+        return true;
+    }
+    if (session->command.code == COM_STMT_PREPARE)
+        return false;
+    aftermath->asks = true;
+    bool counts = has(text, "row_count") || has(text, "found_rows");
+    if (!counts && !aftermath->lost)
+        return false;
+    session_refuse(session, 1105, "HY000",
+                   "Causeway lent the connection of the previous statement to another session "
+                   "(pooling = transaction), and with it what this statement asks for; from now "
+                   "on this session keeps it");
+    return true;
+}

@@ -1,0 +1,208 @@
+"""pooling = transaction: few server connections for many sessions, and no session notices."""
+
+import contextlib
+import threading
+import time
+
+import pymysql
+import pytest
+
+from conftest import start_causeway, stop_causeway
+from harness import rows, value, wait_until
+from wire import Wire
+
+NARROW = {"routing": {"pooling": "transaction", "max_server_connections": "1", "pool_wait": "2s"},
+           "proxy": {"threads": "1"}}
+
+
+@contextlib.contextmanager
+def sessions(proxy, count, **settings):
+    """So many clients at once."""
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(contextlib.closing(proxy.connect(**settings))) for _ in range(count)]
+
+
+def disturb(connection):
+    """Another session's work, on the same server connection: the leader's, then a follower's."""
+    rows(connection, "/* causeway to=leader */ SELECT 1")
+    rows(connection, "SET @@session.sql_mode='ANSI_QUOTES', @@session.time_zone='+07:00', NAMES latin1")
+    rows(connection, "USE lab")
+    rows(connection, "SET @@session.last_insert_id=4711")
+    rows(connection, "SELECT 1")
+
+
+@pytest.fixture(scope="module", name="narrow")
+def narrow_fixture(shared_cluster):
+    """One connection to each server, for everybody."""
+    proxy = start_causeway(shared_cluster, NARROW)
+    yield proxy
+    stop_causeway(proxy)
+
+
+@pytest.mark.core
+def test_sessions_share_one_connection(narrow, cluster):
+    with sessions(narrow, 5) as clients:
+        for client in clients:
+            assert value(client, "SELECT 1") == 1
+        assert cluster.leader.sessions() == 1
+        assert all(follower.sessions() <= 1 for follower in cluster.followers)
+
+
+@pytest.mark.core
+def test_variables_schema_and_charset_are_each_sessions_own(narrow, cluster):
+    with sessions(narrow, 3) as (first, second, third):
+        rows(first, "SET @@session.sql_mode='NO_ZERO_DATE', @@session.time_zone='+03:00'")
+        rows(second, "SET NAMES latin1")
+        rows(second, "USE information_schema")
+        rows(third, "SET @@session.group_concat_max_len=77, @@session.lock_wait_timeout=9")
+        for _ in range(3):
+            for where in ("/* causeway to=leader */ ", ""):
+                assert rows(first, where + "SELECT @@sql_mode, @@time_zone, DATABASE()") == (
+                    ("NO_ZERO_DATE", "+03:00", "demo"),)
+                assert rows(second, where + "SELECT @@character_set_client, @@time_zone, DATABASE()") == (
+                    ("latin1", "SYSTEM", "information_schema"),)
+                assert rows(third, where + "SELECT @@group_concat_max_len, @@lock_wait_timeout, DATABASE(),"
+                            " @@character_set_client") == ((77, 9, "demo", "utf8mb4"),)
+
+
+@pytest.mark.core
+def test_a_session_without_a_schema_gets_none(narrow):
+    with sessions(narrow, 1) as (named,), sessions(narrow, 1, database=None) as (bare,):
+        for _ in range(3):
+            assert value(named, "SELECT DATABASE()") == "demo"
+            assert value(bare, "SELECT DATABASE()") is None
+            assert value(bare, "/* causeway to=leader */ SELECT DATABASE()") is None
+            with pytest.raises(pymysql.err.Error) as refused:
+                rows(bare, "SELECT * FROM this_server")
+            assert refused.value.args[0] == 1046
+
+
+@pytest.mark.core
+def test_last_insert_id_follows_the_session(narrow, cluster):
+    cluster.leader.sql("CREATE OR REPLACE TABLE demo.ids (id INT AUTO_INCREMENT PRIMARY KEY, n INT)")
+    with sessions(narrow, 3) as clients:
+        expected = {}
+        for client in clients:
+            with client.cursor() as cursor:
+                cursor.execute("INSERT INTO demo.ids (n) VALUES (1)")
+                expected[client] = cursor.lastrowid
+        rows(clients[1], "INSERT INTO demo.ids VALUES (1000, 2)")  # an id of its own choice is none
+        for client in clients:
+            disturb(clients[2])
+            assert value(client, "SELECT LAST_INSERT_ID()") == (
+                4711 if client is clients[2] else expected[client])
+        rows(clients[0], "INSERT INTO demo.ids VALUES (NULL, LAST_INSERT_ID() + 5000)")
+        assert value(clients[1], f"SELECT COUNT(*) FROM demo.ids WHERE n={expected[clients[0]] + 5000}") == 1
+
+
+@pytest.mark.core
+def test_row_count_and_found_rows_after_the_connection_went(narrow, table):
+    with sessions(narrow, 2) as (client, other):
+        rows(client, f"INSERT INTO {table} VALUES (1,'a'),(2,'b'),(3,'c')")
+        disturb(other)
+        assert rows(client, "SELECT ROW_COUNT()") == ((3,),)
+        assert rows(client, "SELECT ROW_COUNT()") == ((-1,),)
+        rows(client, f"SELECT * FROM {table}")
+        disturb(other)
+        assert rows(client, "SELECT FOUND_ROWS()") == ((3,),)
+        rows(client, f"SELECT SQL_CALC_FOUND_ROWS * FROM {table} LIMIT 1")
+        disturb(other)
+        assert rows(client, "select found_rows();") == ((3,),)
+
+
+def test_warnings_stay_for_who_asks(narrow):
+    warn = "/* causeway to=leader */ SELECT 1/0"
+    with sessions(narrow, 2) as (client, other):
+        rows(client, warn)
+        assert rows(client, "SHOW WARNINGS")[0][1] == 1365
+        rows(client, warn)
+        with pytest.raises(pymysql.err.Error) as refused:
+            rows(other, "/* causeway to=leader */ SELECT 1")  # it has asked before: kept, for as long as it takes
+        assert refused.value.args[0] == 1040
+        assert rows(client, "SHOW WARNINGS")[0][1] == 1365
+
+
+def test_lost_diagnostics_are_an_error_not_a_wrong_answer(narrow):
+    with sessions(narrow, 2) as (client, other):
+        with pytest.raises(pymysql.err.Error):
+            rows(client, "INSERT INTO demo.nowhere VALUES (1)")
+        started = time.monotonic()
+        rows(other, "/* causeway to=leader */ SELECT 1")
+        assert 0.5 < time.monotonic() - started < 5  # who asks at once gets the answer
+        with pytest.raises(pymysql.err.Error) as refused:
+            rows(client, "SHOW WARNINGS")
+        assert refused.value.args[0] == 1105 and "pooling = transaction" in refused.value.args[1]
+        rows(client, "/* causeway to=leader */ SELECT 2")
+        assert rows(client, "SHOW WARNINGS") == ()
+
+
+@pytest.mark.core
+def test_transactions_and_autocommit(narrow, table):
+    with sessions(narrow, 2) as (client, other):
+        rows(client, "SET autocommit=0")
+        rows(client, f"INSERT INTO {table} VALUES (1,'a')")
+        waited = []
+
+        def ask():
+            waited.append(value(other, f"/* causeway to=leader */ SELECT COUNT(*) FROM {table}"))
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        time.sleep(0.3)
+        assert waited == []  # the connection is the transaction's
+        rows(client, "COMMIT")
+        thread.join(10)
+        assert waited == [1]
+        disturb(other)
+        rows(client, f"INSERT INTO {table} VALUES (2,'b')")  # autocommit is still off, elsewhere
+        rows(client, "ROLLBACK")
+        assert value(other, f"/* causeway to=leader */ SELECT COUNT(*) FROM {table}") == 1
+        disturb(other)
+        assert value(client, "SELECT @@autocommit") == 0
+        assert value(other, "SELECT @@autocommit") == 1
+
+
+@pytest.mark.core
+def test_what_cannot_be_said_again_keeps_the_connection(narrow, cluster):
+    for make, ask, expected in (
+        ("CREATE TEMPORARY TABLE demo.tmp AS SELECT 7 AS n", "SELECT n FROM demo.tmp", 7),
+        ("SELECT @mine := 8", "SELECT @mine", 8),
+        ("SET @mine = 9", "SELECT @mine", 9),
+        ("DO GET_LOCK('pool', 0)", "SELECT IS_USED_LOCK('pool') = CONNECTION_ID()", 1),
+        ("LOCK TABLES demo.this_server READ", "SELECT 10", 10),
+        ("PREPARE s FROM 'SELECT 11'", "EXECUTE s", 11),
+    ):
+        with sessions(narrow, 2) as (client, other):
+            rows(client, make)
+            with pytest.raises(pymysql.err.Error) as refused:
+                rows(other, "/* causeway to=leader */ SELECT 1")
+            assert refused.value.args[0] == 1040 and "pool_wait" in refused.value.args[1], make
+            assert value(client, ask) == expected, make
+    with sessions(narrow, 1) as (after,):
+        assert value(after, "SELECT @mine") is None
+
+
+def first_byte(wire, statement):
+    """Executes a prepared SELECT of one small integer."""
+    wire.send(wire.execute_bytes(statement))
+    assert wire.packet() == b"\x01"
+    wire.read_definitions(1)
+    row, _ = wire.packet(), wire.packet()
+    return row[2]
+
+
+@pytest.mark.core
+def test_prepared_statements(narrow, cluster):
+    with contextlib.ExitStack() as stack:
+        wires = [stack.enter_context(contextlib.closing(Wire(narrow.port))) for _ in range(2)]
+        prepared = []
+        for number, wire in enumerate(wires):
+            wire.login()
+            prepared.append([wire.prepare(f"SELECT {number} + {place}") for place in range(3)])
+        for _ in range(4):
+            for number, wire in enumerate(wires):
+                for place in range(3):
+                    assert first_byte(wire, prepared[number][place][0]) == number + place
+        counts = [int(server.sql("SHOW GLOBAL STATUS LIKE 'Prepared_stmt_count'")[0][1])
+                  for server in cluster.servers]
+        assert max(counts) <= 3, "what was prepared for one session is gone for the next"
