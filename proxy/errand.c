@@ -70,6 +70,11 @@ static void open_as(struct errand *errand, struct identity *identity)
     errand->sent = false;
     if (server)
         errand->backend = backend_open(worker, server, identity, false, &errand_events, errand);
+    if (server && !errand->backend) { /* beyond max_server_connections: a KILL gets through */
+        errand->backend =
+            backend_open_placed(worker, server, identity, false, &errand_events, errand);
+        errand->backend->place_passed = true;
+    }
     if (!errand->backend) { /* told from the loop */
         snprintf(errand->trouble, sizeof(errand->trouble), "no connection could be opened");
         arm(errand, 0.);
