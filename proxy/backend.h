@@ -53,6 +53,7 @@ struct backend {
     bool guarded;                  /* a follower's: runs under SESSION TRANSACTION READ ONLY */
     bool tainted;                  /* may hold state that a reset keeps (a role): never pooled */
     bool expired;                  /* the password is: the server does little but change it */
+    bool attributed;               /* connection attributes were negotiated */
     bool single_statements;        /* multi-statements are off here */
     bool needs_reset;              /* COM_RESET_CONNECTION must go ahead of the next statement */
     bool needs_setup;              /* COM_RESET_CONNECTION undid the set-up: send it ahead again */

@@ -3,6 +3,7 @@
  * MariaDB 10.11). */
 #include "proxy/backend_login.h"
 
+#include "proxy/attributes.h"
 #include "proxy/base/log.h"
 #include "proxy/base/memory.h"
 #include "proxy/net/tls.h"
@@ -60,6 +61,9 @@ static void take_greeting(struct backend *backend, struct span payload)
         .schema = span_text(backend->login_schema ? backend->login_schema : ""),
         .plugin = span_text(NATIVE_PLUGIN),
     };
+    backend->attributed = (offered & CLIENT_CONNECT_ATTRS) && identity->attributes.len > 0;
+    if (backend->attributed)
+        login.attributes = buf_span(&identity->attributes);
     int seq = backend_tls_start(backend, &login, offered, PACKET_HEADER_BYTES + payload.len);
     struct buf out = {0};
     if (seq > 0)
@@ -169,7 +173,16 @@ void backend_reset(struct backend *backend)
         .plugin = span_text(NATIVE_PLUGIN),
     };
     struct buf out = {0};
-    change_user_build(&out, &login, BACKEND_CAPABILITIES);
+    struct buf attributes = {0};
+    uint64_t capabilities = BACKEND_CAPABILITIES;
+    if (backend->attributed) {
+        /* They replace those of the session that is over (measured). */
+        attributes_build_pooled(&attributes);
+        login.attributes = buf_span(&attributes);
+        capabilities |= CLIENT_CONNECT_ATTRS;
+    }
+    change_user_build(&out, &login, capabilities);
+    buf_free(&attributes);
     /* What was prepared on it is gone: to its next session it is another connection. */
     backend->serial = ++backend->worker->pool.next_serial;
     backend->has_schema = false;

@@ -47,6 +47,7 @@ void client_auth_forget(struct session *session)
     free(login->user);
     free(login->schema);
     free(login->key);
+    buf_free(&login->attributes);
     free(login);
     session->login = NULL;
 }
@@ -125,6 +126,7 @@ static void take_login(struct session *session, const struct login *login, uint8
     state->user = memory_strndup(login->user.data, login->user.len);
     if (login->schema.len)
         state->schema = memory_strndup(login->schema.data, login->schema.len);
+    buf_append_span(&state->attributes, login->attributes);
     struct span key;
     if (attributes_find(login->attributes, "causeway_key", &key) > 0 && key.len > 0)
         state->key = memory_strndup(key.data, key.len);

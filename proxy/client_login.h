@@ -19,8 +19,9 @@ struct login_answer {
 /* A login under way: of a new client, or a COM_CHANGE_USER. */
 struct login_state {
     char *user;
-    char *schema; /* NULL: none asked for */
-    char *key;    /* connection attribute causeway_key; NULL: none */
+    char *schema;          /* NULL: none asked for */
+    char *key;             /* connection attribute causeway_key; NULL: none */
+    struct buf attributes; /* all of them, not trusted */
     size_t answer_count;
     struct login_answer answers[LOGIN_ANSWERS_MAX];
     const struct auth_plugin *asked; /* what the client was asked for last; NULL: nothing */

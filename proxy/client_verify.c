@@ -2,6 +2,7 @@
  * server connection, which is logged in with what the proof revealed (proto/auth_plugin). Wrong or
  * unknown: the accounts are read again once before the client is refused, so a changed or new
  * account works without a restart. */
+#include "proxy/attributes.h"
 #include "proxy/base/log.h"
 #include "proxy/base/memory.h"
 #include "proxy/client_login.h"
@@ -100,6 +101,8 @@ static struct identity *make_identity(const struct session *session, const struc
          CLIENT_MULTI_STATEMENTS | CLIENT_CAN_HANDLE_EXPIRED_PASSWORDS | MARIADB_CLIENT_PROGRESS |
          MARIADB_CLIENT_STMT_BULK_OPERATIONS | MARIADB_CLIENT_EXTENDED_METADATA);
     identity->collation = session->login->collation;
+    attributes_build(&identity->attributes, buf_span(&session->login->attributes), session->id,
+                     session->peer);
     return identity;
 }
 

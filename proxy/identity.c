@@ -29,6 +29,7 @@ void identity_unref(struct identity *identity)
     free(identity->user);
     free(identity->account_user);
     free(identity->account_host);
+    buf_free(&identity->attributes);
     free(identity->tls_cipher);
     free(identity);
 }

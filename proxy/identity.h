@@ -3,6 +3,7 @@
 #ifndef CAUSEWAY_PROXY_IDENTITY_H
 #define CAUSEWAY_PROXY_IDENTITY_H
 
+#include "proxy/base/buf.h"
 #include "router/accounts.h"
 
 struct identity {
@@ -16,6 +17,7 @@ struct identity {
     uint64_t account_digest;
     uint64_t capabilities; /* what the server connection asks for */
     uint16_t collation;
+    struct buf attributes; /* of the connections that it opens: attributes.h; empty: none */
 };
 
 /* One reference. Texts are copied; account_* may be NULL. */
