@@ -6,6 +6,7 @@
 #include "proxy/client_address.h"
 #include "proxy/client_login.h"
 #include "proxy/client_tls.h"
+#include "proxy/net/compress.h"
 #include "proxy/net/tls.h"
 #include "proxy/proto/capability.h"
 #include "proxy/proto/command.h"
@@ -23,15 +24,15 @@ enum {
     CHANGES_REFUSED_MAX = 3, /* then a server hears no COM_CHANGE_USER any more (measured) */
 };
 
-/* What Causeway speaks with clients: all of MariaDB 10.11 but for compression and the caching of
- * result metadata; TLS where there is a certificate. Not bit 0: a MariaDB server leaves it out to
- * say that bits 32 and up count.
+/* What Causeway speaks with clients: all of MariaDB 10.11 but for the caching of result metadata;
+ * TLS where there is a certificate. Not bit 0: a MariaDB server leaves it out to say that bits 32
+ * and up count.
  */
 #define OFFERED                                                                                    \
-    (CLIENT_FOUND_ROWS | CLIENT_LONG_FLAG | CLIENT_CONNECT_WITH_DB | CLIENT_NO_SCHEMA |            \
-     CLIENT_ODBC | CLIENT_LOCAL_FILES | CLIENT_IGNORE_SPACE | CLIENT_PROTOCOL_41 |                 \
-     CLIENT_INTERACTIVE | CLIENT_IGNORE_SIGPIPE | CLIENT_TRANSACTIONS | CLIENT_RESERVED |          \
-     CLIENT_SECURE_CONNECTION | CLIENT_MULTI_STATEMENTS | CLIENT_MULTI_RESULTS |                   \
+    (CLIENT_FOUND_ROWS | CLIENT_LONG_FLAG | CLIENT_CONNECT_WITH_DB | CLIENT_COMPRESS |             \
+     CLIENT_NO_SCHEMA | CLIENT_ODBC | CLIENT_LOCAL_FILES | CLIENT_IGNORE_SPACE |                   \
+     CLIENT_PROTOCOL_41 | CLIENT_INTERACTIVE | CLIENT_IGNORE_SIGPIPE | CLIENT_TRANSACTIONS |       \
+     CLIENT_RESERVED | CLIENT_SECURE_CONNECTION | CLIENT_MULTI_STATEMENTS | CLIENT_MULTI_RESULTS | \
      CLIENT_PS_MULTI_RESULTS | CLIENT_PLUGIN_AUTH | CLIENT_CONNECT_ATTRS |                         \
      CLIENT_PLUGIN_AUTH_LENENC_CLIENT_DATA | CLIENT_CAN_HANDLE_EXPIRED_PASSWORDS |                 \
      CLIENT_SESSION_TRACK | CLIENT_DEPRECATE_EOF | CLIENT_REMEMBER_OPTIONS |                       \
@@ -255,9 +256,12 @@ enum step client_auth_finish(struct session *session)
     ok.state = buf_span(&state);
     ok_build(&out, session->login->seq, &ok, session->capabilities);
     buf_free(&state);
+    bool compresses = (session->capabilities & CLIENT_COMPRESS) && !session->login->changes_user;
     client_auth_forget(session);
     bool sent = session_send(session, buf_span(&out));
     buf_free(&out);
+    if (sent && compresses) /* the OK itself is not compressed */
+        compress_with_client(&session->client);
     return sent ? session_finish_command(session) : STEP_WAIT;
 }
 

@@ -24,8 +24,12 @@ struct stream_pool {
     struct stream_buffer *free_large;
     unsigned small_count;
     unsigned large_count;
-    size_t borrowed_bytes; /* now in the hands of streams */
-    struct buf wire;       /* scratch: what layers made of the bytes of one write */
+    size_t borrowed_bytes;       /* now in the hands of streams */
+    struct buf wire;             /* scratch: what layers made of the bytes of one write */
+    struct buf joined;           /* scratch of compression: the parts of one write … */
+    struct buf packed;           /* … and a compressed packet */
+    struct z_stream_s *deflater; /* made when first used */
+    struct z_stream_s *inflater; /* a spare one */
 };
 
 void stream_pool_init(struct stream_pool *pool);

@@ -1,4 +1,5 @@
 /* The receive buffers of a thread: see stream.h. */
+#include "proxy/net/compress_codec.h"
 #include "proxy/net/stream_layer.h"
 
 #include "proxy/base/memory.h"
@@ -31,6 +32,10 @@ void stream_pool_close(struct stream_pool *pool)
     free_all(pool->free_small);
     free_all(pool->free_large);
     buf_free(&pool->wire);
+    buf_free(&pool->joined);
+    buf_free(&pool->packed);
+    deflater_free(pool->deflater);
+    inflater_free(pool->inflater);
     *pool = (struct stream_pool){0};
 }
 
