@@ -11,7 +11,7 @@ from conftest import start_causeway, stop_causeway
 from harness import rows, value, wait_until
 from wire import Wire
 
-NARROW = {"routing": {"pooling": "transaction", "max_server_connections": "1", "pool_wait": "2s"},
+NARROW = {"routing": {"pooling": "transaction", "max_server_connections": "1", "pool_wait": "4s"},
            "proxy": {"threads": "1"}}
 
 
