@@ -145,6 +145,7 @@ def test_100_mib_sent_ahead(cluster, proxy):
             client.long_data(insert, 1, chunk)
             highest.append(proxy.rss_kib())
         client.query("SELECT name FROM this_server")  # another statement between them
+        client.socket.settimeout(60 * PATIENCE)
         assert client.execute(insert, [1, b""], long_data={1})[0] == 0
         assert max(highest) - before < 20_000 * PATIENCE
     assert cluster.leader.sql("SELECT LENGTH(b), MD5(b)=MD5(REPEAT(LEFT(b, 1048576), 100)) FROM demo.proto_l")[0] \
@@ -514,11 +515,12 @@ def cluster_capabilities(cluster):
 def test_progress_reports(cluster, proxy):
     """They come between command and reply, for a client that asked for them."""
     cluster.leader.sql("CREATE OR REPLACE TABLE demo.proto_p ENGINE=Aria "
-                       "SELECT seq AS a, REPEAT('x', 200) AS b FROM seq_1_to_600000")
+                       "SELECT seq AS a, REPEAT('x', 200) AS b FROM demo.seq_1_to_150000")
     seen = {}
     for port in (cluster.leader.port, proxy.port):
         for capabilities in (CLIENTS["mariadb"], CLIENTS["mariadb"] | wire.PROGRESS):
             with contextlib.closing(logged_in(port, capabilities)) as client:
+                client.socket.settimeout(60 * PATIENCE)
                 client.query("SET progress_report_time=1")
                 client.send(b"\x03ALTER TABLE proto_p ADD INDEX (a), ADD INDEX (b), ENGINE=Aria")
                 reports = 0
