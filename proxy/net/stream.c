@@ -76,24 +76,26 @@ static void watch(struct stream *stream)
     watch_pending(stream);
 }
 
-static void drain(struct stream *stream)
+/* False: it failed, and its owner may have freed the stream. */
+static bool drain(struct stream *stream)
 {
     struct iovec part = {stream->out.data + stream->out_sent, stream->out.len - stream->out_sent};
     ssize_t n = socket_send(stream, &part, 1);
     if (n == -EAGAIN)
-        return;
+        return true;
     if (n < 0) {
         stream->error = (int)n;
         stream->handler(stream, STREAM_FAILED);
-        return;
+        return false;
     }
     stream->out_sent += (size_t)n;
     if (stream->out_sent < stream->out.len)
-        return;
+        return true;
     buf_free(&stream->out);
     stream->out_sent = 0;
     watch(stream);
     stream->handler(stream, STREAM_DRAINED);
+    return true;
 }
 
 static void on_event(struct ev_loop *loop, struct ev_io *watcher, int events)
@@ -101,13 +103,11 @@ static void on_event(struct ev_loop *loop, struct ev_io *watcher, int events)
     (void)loop;
     struct stream *stream = list_object(watcher, struct stream, watcher);
     int fd = watcher->fd;
-    if (events & EV_WRITE && stream_blocked(stream))
-        drain(stream);
+    if (events & EV_WRITE && stream_blocked(stream) && !drain(stream))
+        return;
     /* The handler may have closed the stream, and even opened another socket in its place. */
     if (events & EV_READ && stream_is_open(stream) && stream->watcher.fd == fd && !stream->paused)
         stream->handler(stream, STREAM_READABLE);
-    if (stream_is_open(stream) && stream->watcher.fd == fd)
-        watch_pending(stream);
 }
 
 static void set_socket_options(int fd)

@@ -158,8 +158,10 @@ static void send_pattern(struct stream *stream, size_t len, size_t cut)
 static void check_pattern(const struct end *end, size_t len)
 {
     ck_assert_uint_eq(end->got.len, len);
-    for (size_t i = 0; i < len; i++)
-        ck_assert_uint_eq(end->got.data[i], byte_at(i));
+    size_t i = 0;
+    while (i < len && end->got.data[i] == byte_at(i))
+        i++;
+    ck_assert_uint_eq(i, len); /* one assertion for all: each costs a message */
 }
 
 static const size_t sizes[] = {1, 100, 16383, 16384, 16385, 40000, 3000000};
