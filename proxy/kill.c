@@ -4,6 +4,7 @@
 #include "proxy/base/log.h"
 #include "proxy/base/memory.h"
 #include "proxy/errand.h"
+#include "proxy/lend.h"
 #include "proxy/proto/command.h"
 #include "proxy/proto/execute.h"
 #include "proxy/worker.h"
@@ -89,8 +90,10 @@ static void kill_statement(struct worker *worker, struct kill *kill, struct sess
     case SESSION_WAIT_SHOWN:
     case SESSION_WAIT_POSITION:
     case SESSION_WAIT_LEADER:
+    case SESSION_WAIT_PLACE:
         target->command.killed = true;
         bound_forget(&target->bound_waiter);
+        lend_cancel(target);
         session_wake(target, SESSION_ROUTE);
         break;
     case SESSION_ATTACH:

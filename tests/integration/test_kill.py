@@ -259,6 +259,25 @@ def test_waiting_for_a_follower(causeway, cluster):
         rows(killer, "DROP TABLE demo.waits")
 
 
+def test_waiting_for_a_server_connection(causeway, cluster):
+    """In the queue, no server has the statement either: it ends at once, its session goes on."""
+    proxy = causeway({"routing": {"pooling": "transaction", "pool_wait": "30s", "max_server_connections": "1"}})
+    with contextlib.closing(proxy.connect()) as holder, contextlib.closing(proxy.connect()) as target, \
+            contextlib.closing(proxy.connect()) as killer:
+        rows(holder, "BEGIN")
+        rows(holder, "SELECT 1 FOR UPDATE")
+        running = Running(cluster, target, "SELECT 2 FOR UPDATE")
+        wait_until(lambda: [row for row in proxy.console("SHOW SESSIONS")
+                            if int(row["id"]) == target.thread_id() and row["state"] == "WAIT_PLACE"],
+                   "the statement to wait")
+        started = time.monotonic()
+        rows(killer, f"KILL QUERY {target.thread_id()}")
+        assert running.end() == 1317
+        assert time.monotonic() - started < 10
+        rows(holder, "COMMIT")
+        assert value(target, "SELECT 3 FOR UPDATE") == 3
+
+
 def test_never_the_next_statement(causeway):
     """The KILL takes longer than the statement that it was for; the next one waits for it."""
     proxy = causeway({"proxy": {"threads": "1"}})
