@@ -36,7 +36,8 @@ void backend_setup_packet(const struct backend *backend, struct buf *out)
     buf_append_u8(out, COM_QUERY);
     buf_append_text(out, "SET @@session.session_track_system_variables='*', "
                          "@@session.session_track_schema=1, "
-                         "@@session.session_track_state_change=1");
+                         "@@session.session_track_state_change=1, "
+                         "@@session.session_track_transaction_info='CHARACTERISTICS'");
     if (backend->guarded)
         buf_append_text(out, ", @@session.tx_read_only=1");
     packet_end(out, begin, 0);

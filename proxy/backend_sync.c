@@ -10,6 +10,7 @@
 #include "proxy/proto/reply.h"
 #include "proxy/session.h"
 #include "proxy/worker.h"
+#include "router/set_targets.h"
 
 #include <inttypes.h>
 
@@ -54,9 +55,15 @@ static void add_beginnings(struct session *session, struct backend *backend, str
 static void add_variables(struct session *session, struct backend *backend, struct buf *out)
 {
     struct buf sql = {0};
-    sessvars_replay(&session->vars, backend->vars_version, &sql);
+    sessvars_replay(&session->vars, backend->vars_version, backend->guarded, &sql);
     if (sql.len)
         add_command(session, out, COM_QUERY, buf_span(&sql));
+    sql.len = 0;
+    sessvars_replay_role(&session->vars, backend->vars_version, &sql);
+    if (sql.len) {
+        add_command(session, out, COM_QUERY, buf_span(&sql));
+        backend->tainted = true; /* a role outlasts a reset (measured) */
+    }
     buf_free(&sql);
     if (session->vars.schema && session->vars.schema_version > backend->vars_version)
         add_command(session, out, COM_INIT_DB, span_text(session->vars.schema));
@@ -81,9 +88,45 @@ static void add_option(struct session *session, struct backend *backend, struct 
     backend->tainted = true;
 }
 
+/* A statement that shows or sets how the client's session tracks its state must find it as the
+ * client has set it: for this statement alone, Causeway's own settings come back with the next
+ * set-up. */
+static bool meets_tracking(const struct command *command, const struct backend *backend)
+{
+    const uint32_t others = CLASS_MULTI | CLASS_OPAQUE;
+    return !backend->guarded && (command->flags & (CLASS_TRACKING | others)) == CLASS_TRACKING &&
+           (command->code == COM_QUERY || command->code == COM_STMT_EXECUTE);
+}
+
+/* What else such a SET changes must be heard of: under a list of all, and again afterwards. */
+static void add_wanted(struct session *session, struct backend *backend, struct buf *out)
+{
+    struct command *command = &session->command;
+    struct sessvars *vars = &session->vars;
+    struct buf sql = {0};
+    bool mixed = false;
+    if (command->flags & CLASS_SET) {
+        vars->again.len = 0;
+        enum set_targets targets =
+            set_targets_read(session_sql(session), session_lex_mode(session), &vars->again);
+        mixed = targets == SET_TARGETS_MIXED;
+        if (!mixed)
+            vars->again.len = 0;
+        if (targets == SET_TARGETS_UNCLEAR)
+            session->sticky |= STICKY_UNKNOWN;
+        vars->asks |= SESSVARS_ASK_WANTED;
+    }
+    sessvars_replay_wanted(vars, session->worker->topology->tracked_variables, mixed, &sql);
+    add_command(session, out, COM_QUERY, buf_span(&sql));
+    buf_free(&sql);
+    backend->needs_setup = true;
+    command->own_tracking = !mixed;
+}
+
 static bool in_step(const struct session *session, const struct backend *backend)
 {
-    return backend->vars_version == session->vars.version && !backend->needs_setup &&
+    return !meets_tracking(&session->command, backend) &&
+           backend->vars_version == session->vars.version && !backend->needs_setup &&
            !backend->needs_reset && !backend->anew &&
            backend->single_statements == session->single_statements &&
            !must_prepare(session, backend);
@@ -94,6 +137,8 @@ static void compose(struct session *session, struct backend *backend, struct buf
 {
     struct command *command = &session->command;
     command->prelude_due = 0;
+    command->prelude_taken = 0;
+    command->prelude_again = 0;
     command->prelude_prepares = false;
     bool was_reset = backend->needs_reset;
     if (backend->needs_reset) {
@@ -105,6 +150,11 @@ static void compose(struct session *session, struct backend *backend, struct buf
         backend_setup_packet(backend, out);
         command->prelude_due++;
         backend->needs_setup = false;
+        if (!backend->guarded && session->vars.again.len) {
+            command->prelude_again = command->prelude_due + 1;
+            add_command(session, out, COM_QUERY, buf_span(&session->vars.again));
+            session->vars.again.len = 0;
+        }
     }
     if (backend->anew)
         add_beginnings(session, backend, out, was_reset);
@@ -112,20 +162,28 @@ static void compose(struct session *session, struct backend *backend, struct buf
         add_option(session, backend, out);
     if (backend->vars_version < session->vars.version)
         add_variables(session, backend, out);
+    if (meets_tracking(command, backend))
+        add_wanted(session, backend, out);
     if (must_prepare(session, backend)) {
         add_command(session, out, COM_STMT_PREPARE, buf_span(&command->statement->sql));
         command->prelude_prepares = true;
     }
 }
 
-/* SET NAMES … COLLATE reports no collation: the leader connection is asked before the first replay.
- */
-static bool ask_collation(struct session *session)
+/* What the server changed without saying to what, the leader connection is asked for. */
+static bool ask_leader(struct session *session)
 {
-    static const char question[] = "SELECT @@collation_connection";
+    static const char question[] = "SELECT @@collation_connection, "
+                                   "@@session.session_track_system_variables, "
+                                   "COALESCE(CURRENT_ROLE(), ''), "
+                                   "@@session.session_track_schema, "
+                                   "@@session.session_track_state_change, "
+                                   "@@session.session_track_transaction_info";
     struct backend *leader = session->leader;
-    if (!session->vars.collation_unknown || session->running == leader || !leader ||
-        leader->state != BACKEND_READY)
+    unsigned asks = session->vars.asks;
+    if (session->running == leader)
+        asks &= SESSVARS_ASK_TRACKING | SESSVARS_ASK_WANTED; /* it has all the rest */
+    if (!asks || !leader || leader->state != BACKEND_READY)
         return false;
     (void)lend_use(leader);
     struct buf out = {0};
@@ -208,11 +266,10 @@ enum step step_prelude(struct session *session)
                               "Parameters that were sent ahead are lost: their server failed");
     if (backend->expired)
         return speak_expired(session, backend);
-    if (!in_step(session, backend)) {
-        if (ask_collation(session))
-            return STEP_WAIT;
+    if (session->vars.asks && ask_leader(session))
+        return STEP_WAIT;
+    if (!in_step(session, backend))
         compose(session, backend, out);
-    }
     if (stood_long && command->prelude_due == 0)
         add_command(session, out, COM_PING, (struct span){0});
     backend->reused = backend->reused || stood_long;
@@ -277,6 +334,18 @@ static void note_prepared(struct session *session, struct span payload)
     statement_prepared(session->command.statement, session->running, load_u32(payload.data + 1));
 }
 
+/* What had been set, and may not have been reported then. */
+static void note_again(struct session *session, struct span state)
+{
+    struct track_reader reader;
+    struct track_entry entry;
+    track_open(&reader, state);
+    while (track_next(&reader, &entry) > 0)
+        if (entry.type == TRACK_SYSTEM_VARIABLE)
+            (void)sessvars_track(&session->vars, &entry);
+    session->running->vars_version = session->vars.version;
+}
+
 /* One packet of the answers at the front of the stream. 1: taken; 0: more bytes must come; -1: the
  * state has changed, look no further. */
 static int take_answer(struct session *session)
@@ -300,10 +369,14 @@ static int take_answer(struct session *session)
             stream_want(&backend->stream, event.need_bytes);
         return 0;
     case RESULT_EVENT_OK:
+        if (ok_parse(payload, &ok))
+            break;
         /* Beside the server's defaults, which a login takes over, nothing of the session changes.
          */
-        if (!ok_parse(payload, &ok) && session->command.code == COM_CONNECT)
+        if (session->command.code == COM_CONNECT)
             session_note_status(session, backend, ok.status);
+        if (session->command.prelude_again == session->command.prelude_taken + 1)
+            note_again(session, ok.state);
         break;
     case RESULT_EVENT_PREPARE_OK:
         if (payload.len >= 12)
@@ -321,15 +394,42 @@ static int take_answer(struct session *session)
     return 1;
 }
 
-/* The four packets of SELECT @@collation_connection, read as a whole. */
-static enum step take_collation(struct session *session)
+enum { QUESTION_PACKETS = 9, QUESTION_ROW = 7 }; /* count, six definitions, row, terminator */
+
+static void take_values(struct sessvars *vars, struct reader *row)
+{
+    struct span collation = read_lenenc_span(row);
+    struct span variables = read_lenenc_span(row);
+    struct span role = read_lenenc_span(row);
+    struct span schema = read_lenenc_span(row);
+    struct span state_change = read_lenenc_span(row);
+    struct span transaction = read_lenenc_span(row);
+    if (row->bad)
+        return;
+    if (vars->asks & SESSVARS_ASK_COLLATION)
+        sessvars_set_collation(vars, collation);
+    if (vars->asks & SESSVARS_ASK_WANTED) {
+        vars->wanted.no_schema = span_equal(schema, span_text("0"));
+        vars->wanted.state_change = span_equal(state_change, span_text("1"));
+        vars->wanted.characteristics = span_equal(transaction, span_text("CHARACTERISTICS"));
+        vars->wanted.transaction = !span_equal(transaction, span_text("OFF"));
+    }
+    if (vars->asks & (SESSVARS_ASK_TRACKING | SESSVARS_ASK_WANTED) &&
+        !span_equal(variables, span_text("*")))
+        sessvars_want_variables(vars, variables); /* else it is Causeway's own, or was reported */
+    if (vars->asks & SESSVARS_ASK_ROLE)
+        sessvars_set_role(vars, role);
+}
+
+/* The packets of the answer, read as a whole. */
+static enum step take_asked(struct session *session)
 {
     struct command *command = &session->command;
     struct backend *leader = session->running;
     struct reader reader =
         reader_of(span_of(stream_data(&leader->stream), stream_len(&leader->stream)));
-    struct span value = {0};
-    for (int packet = 0; packet < 4; packet++) {
+    struct reader row = {0};
+    for (int packet = 0; packet < QUESTION_PACKETS; packet++) {
         uint32_t len = read_u24(&reader);
         read_u8(&reader);
         struct reader payload = reader_of(read_span(&reader, len));
@@ -337,12 +437,11 @@ static enum step take_collation(struct session *session)
             return STEP_WAIT;
         if (packet == 0 && len > 0 && payload.at[0] == 0xff)
             break;
-        if (packet == 2)
-            value = read_lenenc_span(&payload);
+        if (packet == QUESTION_ROW)
+            row = payload;
     }
-    if (value.len)
-        sessvars_set_collation(&session->vars, value);
-    session->vars.collation_unknown = false;
+    take_values(&session->vars, &row);
+    session->vars.asks = 0;
     leader->vars_version = session->vars.version;
     stream_consume(&leader->stream, stream_len(&leader->stream));
     command->prelude_asks = false;
@@ -361,6 +460,7 @@ int prelude_take(struct session *session)
         if (!result_ended(&session->parser))
             continue;
         command->prelude_due--;
+        command->prelude_taken++;
         open_answer(session);
     }
     return 1;
@@ -370,7 +470,7 @@ enum step step_wait_prelude(struct session *session)
 {
     struct command *command = &session->command;
     if (command->prelude_asks)
-        return take_collation(session);
+        return take_asked(session);
     int taken = prelude_take(session);
     if (taken == 0)
         return STEP_WAIT;

@@ -118,8 +118,7 @@ static void forget_session_state(struct session *session)
     session->trx_lost = false;
     session->was_reset = false;
     session->status = SERVER_STATUS_AUTOCOMMIT;
-    sessvars_reset(&session->vars);
-    sessvars_set_schema(&session->vars, (struct span){0});
+    sessvars_forget(&session->vars);
     statements_clear(&session->statements);
     keep_forget(session);
 }

@@ -27,29 +27,13 @@ void session_note_status(struct session *session, struct backend *backend, uint1
 
 /* --- session state --- */
 
-/* True when a comma separated list holds the name, or is "*". */
-static bool in_list(const char *list, struct span name)
-{
-    if (strcmp(list, "*") == 0)
-        return true;
-    while (*list) {
-        size_t len = strcspn(list, ",");
-        if (span_equal(span_of(list, len), name))
-            return true;
-        list += len + (list[len] == ',');
-    }
-    return false;
-}
-
-/* What a client with SESSION_TRACK would have got from the server itself: the variables of the
- * servers' own list, and the schema. (Their order is a server's hash order, in neither case one to
- * rely on.) */
+/* What a client with SESSION_TRACK would have got from the server itself. (The order of variables
+ * is a server's hash order, in neither case one to rely on.) */
 static bool client_may_see(const struct track_entry *entry, void *context)
 {
     const struct session *session = context;
-    if (entry->type == TRACK_SYSTEM_VARIABLE)
-        return in_list(session->worker->topology->tracked_variables, entry->name);
-    return entry->type == TRACK_SCHEMA;
+    return session->command.own_tracking ||
+           sessvars_wanted(&session->vars, entry, session->worker->topology->tracked_variables);
 }
 
 /* What a leader says that another worker knows to be replaced is of the old history: with it the
@@ -90,21 +74,54 @@ static void note_gtid(struct session *session, struct span value)
     }
 }
 
+struct span session_sql(const struct session *session)
+{
+    const struct command *command = &session->command;
+    if (command->statement)
+        return buf_span(&command->statement->sql);
+    if (command->code != COM_QUERY || command->streamed || command->len <= PACKET_HEADER_BYTES + 1)
+        return (struct span){0};
+    return span_of(stream_data(&session->client) + PACKET_HEADER_BYTES + 1,
+                   command->len - PACKET_HEADER_BYTES - 1);
+}
+
 /* SET STATEMENT is reported with the value that is gone by now; see set_scope.h. */
 static bool is_passing(const struct session *session, struct span name)
 {
-    const struct command *command = &session->command;
-    struct span sql = {0};
-    if (command->statement)
-        sql = buf_span(&command->statement->sql);
-    else if (command->code == COM_QUERY && !command->streamed)
-        sql = span_of(stream_data(&session->client) + PACKET_HEADER_BYTES + 1,
-                      command->len - PACKET_HEADER_BYTES - 1);
-    return sql.len > 0 && set_scope_is_passing(sql, session_lex_mode(session), name);
+    struct span sql = session_sql(session);
+    return session->command.flags & CLASS_SET_STATEMENT && sql.len > 0 &&
+           set_scope_is_passing(sql, session_lex_mode(session), name);
+}
+
+static void note_change(struct session *session, const struct track_entry *entry)
+{
+    static const char tracking[] = "session_track_";
+    struct backend *backend = session->running;
+    bool variable = entry->type == TRACK_SYSTEM_VARIABLE;
+    session->command.named_change = true;
+    if (variable && is_passing(session, entry->name))
+        return;
+    sessvars_track(&session->vars, entry);
+    bool ours = entry->name.len >= sizeof(tracking) - 1 &&
+                memcmp(entry->name.data, tracking, sizeof(tracking) - 1) == 0;
+    bool guard = backend->guarded && span_equal(entry->name, span_text("tx_read_only"));
+    if (variable && (ours || guard))
+        backend->needs_setup = true;
+}
+
+/* SET TRANSACTION, until the transaction that it is for has begun. */
+static void note_characteristics(struct session *session, struct span text, uint16_t status)
+{
+    if (session->running->guarded)
+        return;
+    if (text.len > 0 && !(status & SERVER_STATUS_IN_TRANS))
+        session->sticky |= STICKY_TRANSACTION;
+    else
+        session->sticky &= ~(unsigned)STICKY_TRANSACTION;
 }
 
 /* Reads the entries of one OK. True when there was a GTID. */
-static int note_state(struct session *session, struct span block, bool *gtid)
+static int note_state(struct session *session, const struct ok_reply *ok, bool *gtid)
 {
     struct command *command = &session->command;
     struct backend *backend = session->running;
@@ -112,7 +129,7 @@ static int note_state(struct session *session, struct span block, bool *gtid)
     struct track_entry entry;
     int more;
     bool in_step = backend->vars_version == session->vars.version;
-    track_open(&reader, block);
+    track_open(&reader, ok->state);
     while ((more = track_next(&reader, &entry)) > 0) {
         if (entry.type == TRACK_STATE_CHANGE) {
             command->state_changed = true;
@@ -120,10 +137,11 @@ static int note_state(struct session *session, struct span block, bool *gtid)
                    span_equal(entry.name, span_text("last_gtid"))) {
             note_gtid(session, entry.value);
             *gtid = entry.value.len > 0;
-        } else if (!backend->guarded || session->trx == backend) {
-            command->named_change = true;
-            if (entry.type != TRACK_SYSTEM_VARIABLE || !is_passing(session, entry.name))
-                sessvars_track(&session->vars, &entry);
+        } else if (entry.type == TRACK_TRANSACTION_CHARACTERISTICS) {
+            note_characteristics(session, entry.value, ok->status);
+        } else if (entry.type != TRACK_TRANSACTION_STATE &&
+                   (!backend->guarded || session->trx == backend)) {
+            note_change(session, &entry);
             backend->has_schema = backend->has_schema || entry.type == TRACK_SCHEMA;
         }
     }
@@ -148,7 +166,7 @@ int relay_note_ok(struct session *session, struct ok_reply *ok)
     bool gtid = false;
     worker->tracked.len = 0;
     if (ok->state.len > 0) {
-        if (note_state(session, ok->state, &gtid))
+        if (note_state(session, ok, &gtid))
             return -EPROTO;
         if (session->capabilities & CLIENT_SESSION_TRACK &&
             track_filter(&worker->tracked, ok->state, client_may_see, session))
@@ -205,18 +223,6 @@ static void note_follower_seen(struct session *session)
     session_settle(session);
 }
 
-/* The text that ran; no data: it was too long to hold, or there is none. */
-static struct span sql_of(const struct session *session)
-{
-    const struct command *command = &session->command;
-    if (command->statement)
-        return buf_span(&command->statement->sql);
-    if (command->code != COM_QUERY || command->streamed || command->len <= PACKET_HEADER_BYTES + 1)
-        return (struct span){0};
-    return span_of(stream_data(&session->client) + PACKET_HEADER_BYTES + 1,
-                   command->len - PACKET_HEADER_BYTES - 1);
-}
-
 static void note_held(struct session *session)
 {
     const struct command *command = &session->command;
@@ -224,7 +230,7 @@ static void note_held(struct session *session)
     bool unsure = command->failed || command->flags & CLASS_OPAQUE;
     bool moves = (command->flags & (CLASS_MULTI | CLASS_USE)) == (CLASS_MULTI | CLASS_USE);
     session->sticky =
-        held_note(&session->held, session->sticky, sql_of(session), session_lex_mode(session),
+        held_note(&session->held, session->sticky, session_sql(session), session_lex_mode(session),
                   moves ? NULL : session->vars.schema, unsure);
 }
 
@@ -233,9 +239,13 @@ static void note_held(struct session *session)
 static void note_unnamed(struct session *session)
 {
     const struct command *command = &session->command;
-    const unsigned known = CLASS_HOLDS | CLASS_USER_VARIABLE | CLASS_SET_ROLE | CLASS_SET;
-    if (command->flags & CLASS_SET)
+    const unsigned known =
+        CLASS_HOLDS | CLASS_USER_VARIABLE | CLASS_SET_ROLE | CLASS_SET | CLASS_SET_STATEMENT;
+    bool asked = session->vars.asks & SESSVARS_ASK_WANTED;
+    if (command->flags & (CLASS_SET | CLASS_OPAQUE) && !asked) {
         session->running->needs_setup = true;
+        session->vars.asks |= SESSVARS_ASK_TRACKING;
+    }
     if (command->flags & known && !(command->flags & CLASS_OPAQUE))
         return;
     session->sticky |= STICKY_UNKNOWN;
@@ -256,8 +266,12 @@ static void note_sticky(struct session *session)
     if (command->flags & CLASS_OPAQUE)
         session->sticky |= STICKY_ROUTINE;
     if (command->flags & CLASS_SET_ROLE) {
-        session->sticky |= STICKY_ROLE;
-        session->running->tainted = true;
+        session->vars.asks |= SESSVARS_ASK_ROLE;
+        session->running->tainted = true; /* a role outlasts a reset (measured) */
+    }
+    if (command->flags & CLASS_TRACKING && command->flags & CLASS_MULTI) {
+        session->vars.asks |= SESSVARS_ASK_TRACKING;
+        session->running->needs_setup = true;
     }
     if (command->state_changed && (!command->named_change || command->flags & CLASS_OPAQUE))
         note_unnamed(session);
@@ -268,18 +282,21 @@ static void note_sticky(struct session *session)
 static void note_collation(struct session *session)
 {
     const struct command *command = &session->command;
-    if (!session->vars.collation_unknown || !(command->flags & CLASS_SET) ||
+    if (!(session->vars.asks & SESSVARS_ASK_COLLATION) || !(command->flags & CLASS_SET) ||
         command->code != COM_QUERY)
         return;
     struct span sql = span_of(stream_data(&session->client), command->len);
     if (!memmem(sql.data, sql.len, "OLLATE", 6) && !memmem(sql.data, sql.len, "ollate", 6) &&
         !memmem(sql.data, sql.len, "HAR", 3) && !memmem(sql.data, sql.len, "har", 3))
-        session->vars.collation_unknown = false;
+        session->vars.asks &= ~(unsigned)SESSVARS_ASK_COLLATION;
 }
 
 static void note_reset(struct session *session)
 {
-    session->sticky &= STICKY_ROLE | STICKY_UNKNOWN; /* a reset keeps the role (measured) */
+    if (session->sticky &
+        STICKY_UNKNOWN) /* all of it is over but for a role: see there (measured) */
+        session->vars.asks |= SESSVARS_ASK_ROLE;
+    session->sticky = 0;
     held_free(&session->held);
     session->was_reset = true;
     keep_forget(session);

@@ -76,6 +76,7 @@ struct command {
     bool last;          /* … behind which the server closes: so does Causeway */
     bool state_changed; /* the reply reported a change of session state … */
     bool named_change;  /* … and named a variable or schema */
+    bool own_tracking;  /* it runs under the tracking that the client asked for */
     int8_t consistency;
     int forced; /* slot of the server that a rule or hint names, or -1: indexes change while it
                    waits */
@@ -98,6 +99,8 @@ struct command {
     bool shown_retried;         /* the connection that asks what is shown broke once already */
     unsigned prelude_due;       /* replies to the prelude still to come */
     bool asked_expired;         /* an expired password was asked about for this command */
+    unsigned prelude_taken;     /* those that came */
+    unsigned prelude_again;     /* which of them, from 1, reports variables; 0: none */
     bool prelude_prepares;      /* the last of them answers COM_STMT_PREPARE */
     bool prelude_asks;          /* the prelude is the question for collation_connection … */
     struct backend *asked_for;  /* … on behalf of this connection */
@@ -254,6 +257,9 @@ void session_backend_failed(struct backend *backend);
 
 /* --- neighbours --- */
 
+/* The text of the statement that the command runs; no data: it was too long to hold, or there is
+ * none. */
+struct span session_sql(const struct session *session);
 /* How its sql_mode and character set change the tokens of its statements: enum lex_mode. */
 unsigned session_lex_mode(const struct session *session);
 

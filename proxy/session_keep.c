@@ -101,8 +101,7 @@ static bool at_work(const struct session *session, const struct backend *backend
 static bool leader_holds(const struct session *session)
 {
     return session->sticky || session->vars.leader_only || session->vars.schema_dropped ||
-           session->vars.collation_unknown || session->aftermath.unnamed ||
-           session->aftermath.one_time;
+           session->vars.asks || session->aftermath.unnamed || session->aftermath.one_time;
 }
 
 enum keep session_keeps(struct session *session, const struct backend *backend, uint64_t now_ms)

@@ -43,7 +43,8 @@ static bool leader_only(const struct session *session)
 {
     const struct command *command = &session->command;
     return command->to_leader || !command->read || session->sticky & STICKY_READS ||
-           session->vars.leader_only || session->vars.schema_dropped || session->too_many_domains ||
+           session->vars.leader_only || session->vars.schema_dropped ||
+           session->vars.again.len > 0 || session->too_many_domains ||
            (session->leader && session->leader->expired) ||
            (session->outdated && !session->reader) ||
            !(session->status & SERVER_STATUS_AUTOCOMMIT) ||

@@ -166,6 +166,8 @@ static void judge_show(struct scan *scan)
         scan_skip_rest(scan);
         return;
     }
+    if (id == WORD_TRACKING)
+        scan->flags |= CLASS_TRACKING;
     if (!show_is_read(scan))
         scan_raise(scan, VERDICT_ON_REQUEST);
     scan->calls = CALLS_ON;
@@ -196,6 +198,7 @@ static bool set_target_is_own(struct scan *scan)
         scan_skip(scan);
     bool dotted = id == WORD_GLOBAL && scan_at_symbol(scan, '.');
     scan_note_own_variable(scan, dotted ? &scan->next : &scan->token);
+    scan_note_tracking(scan);
     if (id != WORD_GLOBAL && scan->token.kind == TOKEN_WORD)
         scan_skip(scan);
     return own;
@@ -239,6 +242,7 @@ static bool judge_set(struct scan *scan)
     scan_skip(scan);
     scan->assigning = true;
     if (scan_id(scan) == WORD_STATEMENT) {
+        scan->flags |= CLASS_SET_STATEMENT;
         skip_set_statement(scan);
         return false;
     }

@@ -45,9 +45,13 @@ enum class_flags {
                                   locked row whose last committed version does not match (measured;
                                   not so DELETE and locking reads), so there it counts as a plain
                                   read */
-    CLASS_DDL = 1 << 18,       /* the (first) statement commits the open transaction before it does
-                                  anything, also one that is read only: CREATE, DROP, GRANT … */
-    CLASS_BEGIN = 1 << 19,     /* the same: it begins a transaction that may write */
+    CLASS_TRACKING = 1 << 14,  /* a session_track_… variable, or SHOW VARIABLES, stands in it: it
+                                  shows or sets what Causeway has set on the servers for itself */
+    CLASS_SET_STATEMENT = 1 << 15, /* SET STATEMENT … FOR: it reports variables that it puts back
+                                      afterwards without saying so (measured) */
+    CLASS_DDL = 1 << 18,   /* the (first) statement commits the open transaction before it does
+                              anything, also one that is read only: CREATE, DROP, GRANT … */
+    CLASS_BEGIN = 1 << 19, /* the same: it begins a transaction that may write */
 };
 
 /* A leading comment may say where: "/" "* causeway to=leader *" "/", with any of

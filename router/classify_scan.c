@@ -226,6 +226,7 @@ static void judge_keyword(struct scan *scan)
     case WORD_SKIP: scan->skips = true; break;
     case WORD_TABLE: scan->tables++; break;
     case WORD_WITH: open_with(scan); break;
+    case WORD_TRACKING: scan->flags |= CLASS_TRACKING; break;
     case WORD_VALUE:
         if (scan->previous.id == WORD_NEXT || scan->previous.id == WORD_PREVIOUS)
             scan_raise(scan, VERDICT_LEADER); /* NEXT VALUE FOR sequence */
@@ -259,6 +260,8 @@ static void judge_qualified(struct scan *scan)
     const struct word *word = word_find(unquoted(&scan->token));
     unsigned bits = word != NULL ? word->bits : 0;
     bool harmless_table = (bits & IS_SCHEMA_TABLE) != 0;
+    if (word != NULL && word->id == WORD_TRACKING)
+        scan->flags |= CLASS_TRACKING;
     if (behind_dot && information && !harmless_table)
         scan_raise(scan, VERDICT_ON_REQUEST);
     if (behind_dot && (bits & IS_SEQUENCE) != 0)
@@ -284,6 +287,13 @@ void scan_note_own_variable(struct scan *scan, const struct token *token)
     struct span text = unquoted(token);
     scan->own_word |= text.len == sizeof(name) - 1 &&
                       strncasecmp((const char *)text.data, name, sizeof(name) - 1) == 0;
+}
+
+void scan_note_tracking(struct scan *scan)
+{
+    const struct word *word = word_find(unquoted(&scan->token));
+    if (word != NULL && word->id == WORD_TRACKING)
+        scan->flags |= CLASS_TRACKING;
 }
 
 /* @causeway_key; or the bare @ of @`causeway_key`, @'causeway_key', @"causeway_key". */
@@ -317,6 +327,7 @@ static void judge_system_variable(struct scan *scan)
     }
     const struct word *word = word_find(unquoted(&scan->token));
     unsigned bits = word != NULL ? word->bits : 0;
+    scan_note_tracking(scan);
     if (next_is(scan, '.')) /* @@global.x, @@cache.key_buffer_size */
         scan_raise(scan, VERDICT_ON_REQUEST);
     else if ((bits & IS_PREVIOUS_VARIABLE) != 0)

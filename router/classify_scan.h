@@ -72,6 +72,9 @@ void scan_raise(struct scan *scan, enum scan_verdict verdict);
 /* At the name of a variable that a SET sets: is it one of Causeway's own? */
 void scan_note_own_variable(struct scan *scan, const struct token *token);
 
+/* At any name: is it a variable of session tracking? */
+void scan_note_tracking(struct scan *scan);
+
 uint64_t scan_digest(const struct scan *scan);
 
 /* At the end of the text, or at a semicolon. */

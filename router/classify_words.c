@@ -220,7 +220,12 @@ static const struct word words_s[] = {
     PLAIN("schema_privileges", IS_SCHEMA_TABLE), PLAIN("schemas", IS_SHOW),
     PLAIN("schemata", IS_SCHEMA_TABLE), CALL("sec_to_time"), CALL("second"),
     WORD("select", WORD_SELECT, IS_PAREN), PLAIN("sequence", IS_DDL_OBJECT | IS_SHOW_CREATE),
-    PLAIN("server", IS_DDL_OBJECT), WORD("session", WORD_SESSION, 0), TIGHT("session_user"),
+    PLAIN("server", IS_DDL_OBJECT), WORD("session", WORD_SESSION, 0),
+    WORD("session_track_schema", WORD_TRACKING, 0),
+    WORD("session_track_state_change", WORD_TRACKING, 0),
+    WORD("session_track_system_variables", WORD_TRACKING, 0),
+    WORD("session_track_transaction_info", WORD_TRACKING, 0), TIGHT("session_user"),
+    WORD("session_variables", WORD_TRACKING, 0),
     WORD("set", WORD_SET, IS_PAREN), PLAIN("setval", IS_CALL_LEADER), CALL("sformat"), CALL("sha"),
     CALL("sha1"), CALL("sha2"), WORD("share", WORD_SHARE, 0), WORD("show", WORD_SHOW, 0),
     PLAIN("shutdown", IS_VERB), CALL("sign"), PLAIN("signal", IS_VERB), CALL("sin"), WORD("skip", WORD_SKIP, 0), CALL("sleep"),
@@ -290,7 +295,8 @@ static const struct word words_u[] = {
 
 static const struct word words_v[] = {
     WORD("value", WORD_VALUE, IS_PAREN), WORD("values", WORD_VALUES, IS_PAREN), TIGHT("var_pop"),
-    TIGHT("var_samp"), PAREN("varbinary"), PAREN("varchar"), TIGHT("variance"),
+    TIGHT("var_samp"), PAREN("varbinary"), PAREN("varchar"), WORD("variables", WORD_TRACKING, 0),
+    TIGHT("variance"),
     PLAIN("version", IS_CALL | IS_VARIABLE), VARIABLE("version_comment"),
     VARIABLE("version_compile_machine"), VARIABLE("version_compile_os"),
     PLAIN("view", IS_DDL_OBJECT | IS_SHOW_CREATE), PLAIN("views", IS_SCHEMA_TABLE),

@@ -73,6 +73,7 @@ enum word_id {
     WORD_TABLE,
     WORD_TABLES,
     WORD_TEMPORARY,
+    WORD_TRACKING, /* VARIABLES, SESSION_VARIABLES and session_track_… */
     WORD_TRANSACTION,
     WORD_UNLOCK,
     WORD_UPDATE,

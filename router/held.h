@@ -19,18 +19,16 @@ enum sticky {
     STICKY_PREPARED = 1 << 6,    /* PREPARE … FROM, until DEALLOCATE */
     STICKY_VARIABLES = 1 << 7,   /* user variables */
     STICKY_TRANSACTION = 1 << 8, /* SET TRANSACTION, until the next transaction has begun */
-    STICKY_ROLE = 1 << 9,        /* SET ROLE */
-    STICKY_UNKNOWN = 1 << 10,    /* a procedure or the like changed state that was not named */
-    STICKY_REPLICA = 1 << 11,    /* registered as a replica, or following the log */
+    STICKY_UNKNOWN = 1 << 9,     /* a procedure or the like changed state that was not named */
+    STICKY_REPLICA = 1 << 10,    /* registered as a replica, or following the log */
     STICKY_LONG_TEXT =
-        1 << 12,              /* a prepared statement whose text is not kept, until it is closed */
-    STICKY_ROUTINE = 1 << 13, /* one ran: the server reports no GET_LOCK inside of it */
+        1 << 11,              /* a prepared statement whose text is not kept, until it is closed */
+    STICKY_ROUTINE = 1 << 12, /* one ran: the server reports no GET_LOCK inside of it */
 
     /* Those for which its reads run on the leader as well: they may speak of what is there, or must
      * see what the holders of the lock before have written. */
     STICKY_READS = STICKY_TEMPORARY | STICKY_LOCKED | STICKY_READ_LOCK | STICKY_BACKUP |
-                   STICKY_NAMED_LOCK | STICKY_TRANSACTION | STICKY_ROLE | STICKY_UNKNOWN |
-                   STICKY_REPLICA,
+                   STICKY_NAMED_LOCK | STICKY_TRANSACTION | STICKY_UNKNOWN | STICKY_REPLICA,
     /* Those for which its end is the session's end. */
     STICKY_SURELY = STICKY_ROUTINE - 1, /* all but that one */
 };

@@ -8,6 +8,7 @@
 struct sessvar {
     struct sessvar *next;
     uint64_t version;
+    bool on_leader; /* replayed on leader connections alone */
     char *value;
     size_t value_len;
     char name[];
@@ -16,8 +17,10 @@ struct sessvar {
 /* What becomes of a variable that the server reports. */
 enum replay {
     REPLAY,
-    IGNORE,      /* Causeway's own business, or without meaning on a follower */
+    IGNORE,      /* Causeway's own business, or its value does not last */
+    ON_LEADER,   /* without meaning on a follower, or not to be changed there */
     LEADER_ONLY, /* keeps the session on the leader */
+    WANTED,      /* what the client wants to be told */
 };
 
 static const struct {
@@ -25,21 +28,22 @@ static const struct {
     enum replay replay;
 } special[] = {
     {"last_gtid", IGNORE},
-    {"autocommit", IGNORE}, /* status flags tell; without it everything runs on the leader */
-    {"tx_read_only", IGNORE},
-    {"transaction_read_only", IGNORE},
-    {"session_track_system_variables", IGNORE},
-    {"session_track_schema", IGNORE},
-    {"session_track_state_change", IGNORE},
-    {"session_track_transaction_info", IGNORE},
+    {"autocommit", ON_LEADER},   /* without it everything runs on the leader: status flags tell */
+    {"tx_read_only", ON_LEADER}, /* on a follower it is the guard */
+    {"transaction_read_only", ON_LEADER},
+    {"session_track_system_variables", WANTED},
+    {"session_track_schema", WANTED},
+    {"session_track_state_change", WANTED},
+    {"session_track_transaction_info", WANTED},
     {"last_insert_id", IGNORE},
     {"identity", IGNORE},
     {"insert_id", IGNORE},
-    {"gtid_domain_id", IGNORE},
     {"gtid_seq_no", IGNORE},
-    {"server_id", IGNORE},
-    {"skip_replication", IGNORE},
-    {"binlog_format", IGNORE},
+    {"default_master_connection", IGNORE},
+    {"gtid_domain_id", ON_LEADER},
+    {"server_id", ON_LEADER},
+    {"skip_replication", ON_LEADER},
+    {"binlog_format", ON_LEADER},
     {"sql_log_bin", LEADER_ONLY},
     {"timestamp", LEADER_ONLY},
     {"rand_seed1", LEADER_ONLY},
@@ -71,17 +75,38 @@ static void free_variables(struct sessvars *vars)
     }
 }
 
+static void forget_wanted(struct sessvars *vars)
+{
+    free(vars->wanted.variables);
+    memset(&vars->wanted, 0, sizeof(vars->wanted));
+}
+
 void sessvars_free(struct sessvars *vars)
 {
     free_variables(vars);
+    forget_wanted(vars);
+    buf_free(&vars->again);
     free(vars->schema);
+    free(vars->role);
     vars->schema = NULL;
+    vars->role = NULL;
+}
+
+void sessvars_forget(struct sessvars *vars)
+{
+    sessvars_reset(vars);
+    sessvars_set_schema(vars, (struct span){0});
+    free(vars->role);
+    vars->role = NULL;
+    vars->asks = 0;
 }
 
 void sessvars_reset(struct sessvars *vars)
 {
     free_variables(vars);
-    vars->collation_unknown = false;
+    forget_wanted(vars);
+    vars->again.len = 0;
+    vars->asks &= SESSVARS_ASK_ROLE;
     vars->isolation = ISOLATION_DEFAULT;
     vars->leader_only = vars->unlogged;
 }
@@ -99,7 +124,7 @@ static struct sessvar *take(struct sessvars *vars, struct span name)
     return NULL;
 }
 
-static void set_variable(struct sessvars *vars, struct span name, struct span value)
+static struct sessvar *set_variable(struct sessvars *vars, struct span name, struct span value)
 {
     struct sessvar *var = take(vars, name);
     if (!var) {
@@ -115,6 +140,7 @@ static void set_variable(struct sessvars *vars, struct span name, struct span va
     while (*last)
         last = &(*last)->next;
     *last = var;
+    return var;
 }
 
 void sessvars_set_schema(struct sessvars *vars, struct span schema)
@@ -127,7 +153,67 @@ void sessvars_set_schema(struct sessvars *vars, struct span schema)
 void sessvars_set_collation(struct sessvars *vars, struct span collation)
 {
     set_variable(vars, span_text("collation_connection"), collation);
-    vars->collation_unknown = false;
+    vars->asks &= ~(unsigned)SESSVARS_ASK_COLLATION;
+}
+
+void sessvars_set_role(struct sessvars *vars, struct span role)
+{
+    free(vars->role);
+    vars->role = memory_strndup(role.len ? role.data : (const uint8_t *)"", role.len);
+    vars->role_version = ++vars->version;
+    vars->asks &= ~(unsigned)SESSVARS_ASK_ROLE;
+}
+
+/* --- what the client wants to be told --- */
+
+void sessvars_want_variables(struct sessvars *vars, struct span list)
+{
+    free(vars->wanted.variables);
+    vars->wanted.variables = memory_strndup(list.len ? list.data : (const uint8_t *)"", list.len);
+    vars->asks &= ~(unsigned)SESSVARS_ASK_TRACKING;
+}
+
+static void want(struct sessvars *vars, const struct track_entry *entry)
+{
+    bool on = span_equal(entry->value, span_text("ON"));
+    if (span_equal(entry->name, span_text("session_track_schema"))) {
+        vars->wanted.no_schema = !on;
+    } else if (span_equal(entry->name, span_text("session_track_state_change"))) {
+        vars->wanted.state_change = on;
+    } else if (span_equal(entry->name, span_text("session_track_transaction_info"))) {
+        vars->wanted.characteristics = span_equal(entry->value, span_text("CHARACTERISTICS"));
+        vars->wanted.transaction = !span_equal(entry->value, span_text("OFF"));
+    } else {
+        sessvars_want_variables(vars, entry->value);
+    }
+}
+
+/* True when a comma separated list holds the name, or is "*". */
+static bool in_list(const char *list, struct span name)
+{
+    if (strcmp(list, "*") == 0)
+        return true;
+    while (*list) {
+        size_t len = strcspn(list, ",");
+        if (span_equal(span_of(list, len), name))
+            return true;
+        list += len + (list[len] == ',');
+    }
+    return false;
+}
+
+bool sessvars_wanted(const struct sessvars *vars, const struct track_entry *entry,
+                     const char *usual)
+{
+    switch (entry->type) {
+    case TRACK_SYSTEM_VARIABLE:
+        return in_list(vars->wanted.variables ? vars->wanted.variables : usual, entry->name);
+    case TRACK_SCHEMA: return !vars->wanted.no_schema;
+    case TRACK_STATE_CHANGE: return vars->wanted.state_change;
+    case TRACK_TRANSACTION_CHARACTERISTICS: return vars->wanted.characteristics;
+    case TRACK_TRANSACTION_STATE: return vars->wanted.transaction;
+    default: return false;
+    }
 }
 
 /* Character sets with multi-byte characters whose later bytes may be ASCII, or (swe7) with other
@@ -185,20 +271,25 @@ static void note_leader_only(struct sessvars *vars, const struct track_entry *en
 
 static bool track_variable(struct sessvars *vars, const struct track_entry *entry)
 {
-    switch (replay_of(entry->name)) {
+    enum replay replay = replay_of(entry->name);
+    switch (replay) {
     case IGNORE: return false;
-    case LEADER_ONLY: note_leader_only(vars, entry); return true;
+    case WANTED: want(vars, entry); return true;
+    case LEADER_ONLY: note_leader_only(vars, entry); break;
+    case ON_LEADER:
     case REPLAY: break;
     }
-    set_variable(vars, entry->name, entry->value);
+    if (replay == LEADER_ONLY && !span_equal(entry->name, span_text("sql_log_bin")))
+        return true; /* they go on counting where they were set */
+    set_variable(vars, entry->name, entry->value)->on_leader = replay != REPLAY;
     if (span_equal(entry->name, span_text("tx_isolation")))
         note_isolation(vars, entry->value);
     if (span_equal(entry->name, span_text("character_set_client")))
         note_client_charset(vars, entry->value);
     if (span_equal(entry->name, span_text("character_set_connection")))
-        vars->collation_unknown = true;
+        vars->asks |= SESSVARS_ASK_COLLATION;
     else if (span_equal(entry->name, span_text("collation_connection")))
-        vars->collation_unknown = false;
+        vars->asks &= ~(unsigned)SESSVARS_ASK_COLLATION;
     return true;
 }
 
@@ -231,29 +322,50 @@ static bool is_number(const char *value, size_t len)
     return digits > 0 && dots <= 1;
 }
 
-static void append_value(struct buf *sql, const struct sessvar *var)
+/* Variables with texts that may be empty for NULL, or look like numbers. */
+static const char *const texts[] = {"debug",
+                                    "debug_dbug",
+                                    "default_tmp_storage_engine",
+                                    "enforce_storage_engine",
+                                    "innodb_ft_user_stopword_table",
+                                    "innodb_tmpdir"};
+
+static bool is_text(const char *name)
 {
-    /* character_set_results = NULL is reported as an empty text. */
-    if (var->value_len == 0 && strncmp(var->name, "character_set_", 14) == 0) {
-        buf_append_text(sql, "NULL");
-        return;
-    }
-    if (is_number(var->value, var->value_len)) {
-        buf_append(sql, var->value, var->value_len);
-        return;
-    }
-    /* As a hex literal: right in every sql_mode and character set, no quoting to get wrong. */
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        if (strcmp(name, texts[i]) == 0)
+            return true;
+    return false;
+}
+
+/* As a hex literal: right in every sql_mode and character set, no quoting to get wrong. */
+static void append_text(struct buf *sql, struct span text)
+{
     buf_append_text(sql, "_utf8mb4 x'");
-    for (size_t i = 0; i < var->value_len; i++)
-        buf_printf(sql, "%02x", (unsigned char)var->value[i]);
+    for (size_t i = 0; i < text.len; i++)
+        buf_printf(sql, "%02x", text.data[i]);
     buf_append_u8(sql, '\'');
 }
 
-void sessvars_replay(const struct sessvars *vars, uint64_t since, struct buf *sql)
+static void append_value(struct buf *sql, const struct sessvar *var)
+{
+    /* NULL is reported as an empty text: character_set_results = NULL. */
+    bool text = is_text(var->name);
+    if (var->value_len == 0 && (text || strncmp(var->name, "character_set_", 14) == 0))
+        buf_append_text(sql, "NULL");
+    else if (strcmp(var->name, "system_versioning_asof") == 0 && strcmp(var->value, "DEFAULT") == 0)
+        buf_append_text(sql, "DEFAULT");
+    else if (!text && is_number(var->value, var->value_len))
+        buf_append(sql, var->value, var->value_len);
+    else
+        append_text(sql, span_of(var->value, var->value_len));
+}
+
+void sessvars_replay(const struct sessvars *vars, uint64_t since, bool guarded, struct buf *sql)
 {
     const char *separator = "SET @@session.";
     for (const struct sessvar *var = vars->first; var; var = var->next) {
-        if (var->version <= since)
+        if (var->version <= since || (var->on_leader && guarded))
             continue;
         buf_append_text(sql, separator);
         buf_append_text(sql, var->name);
@@ -261,4 +373,36 @@ void sessvars_replay(const struct sessvars *vars, uint64_t since, struct buf *sq
         append_value(sql, var);
         separator = ", @@session.";
     }
+}
+
+void sessvars_replay_wanted(const struct sessvars *vars, const char *usual, bool all,
+                            struct buf *sql)
+{
+    const char *list = vars->wanted.variables ? vars->wanted.variables : usual;
+    buf_append_text(sql, "SET @@session.session_track_system_variables=");
+    append_text(sql, span_text(all ? "*" : list));
+    buf_printf(sql,
+               ", @@session.session_track_schema=%d, @@session.session_track_state_change=%d, "
+               "@@session.session_track_transaction_info='%s'",
+               !vars->wanted.no_schema, vars->wanted.state_change,
+               vars->wanted.characteristics ? "CHARACTERISTICS"
+               : vars->wanted.transaction   ? "STATE"
+                                            : "OFF");
+}
+
+void sessvars_replay_role(const struct sessvars *vars, uint64_t since, struct buf *sql)
+{
+    if (!vars->role || vars->role_version <= since)
+        return;
+    if (!*vars->role) {
+        buf_append_text(sql, "SET ROLE NONE");
+        return;
+    }
+    buf_append_text(sql, "SET ROLE `");
+    for (const char *at = vars->role; *at; at++) {
+        if (*at == '`')
+            buf_append_u8(sql, '`');
+        buf_append_u8(sql, (uint8_t)*at);
+    }
+    buf_append_u8(sql, '`');
 }

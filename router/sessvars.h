@@ -18,13 +18,34 @@ enum isolation {
     ISOLATION_REPEATABLE, /* REPEATABLE READ or above */
 };
 
+/* What the server changed without saying to which value. */
+enum sessvars_ask {
+    SESSVARS_ASK_COLLATION = 1, /* SET NAMES … COLLATE reports the character set only: needed before
+                                   a replay */
+    SESSVARS_ASK_TRACKING = 2, /* session_track_system_variables, set to a list that does not hold
+                                  its own name: needed before anything else runs */
+    SESSVARS_ASK_WANTED =
+        8, /* all of session_track_…, which a connection has as the client set it */
+    SESSVARS_ASK_ROLE = 4, /* SET ROLE: needed before a replay */
+};
+
 struct sessvars {
     struct sessvar *first; /* in the order of their last change */
     char *schema;          /* the current one; NULL: none */
     uint64_t version;      /* of the last change */
     uint64_t schema_version;
-    bool collation_unknown; /* SET NAMES … COLLATE reports the character set only: the value of
-                               collation_connection must be asked from the server before a replay */
+    unsigned asks; /* enum sessvars_ask: what must be asked before anything else runs */
+    char *role;    /* that SET ROLE chose, empty: none; NULL: the login's */
+    uint64_t role_version;
+    struct {
+        char *variables; /* a list of names; NULL: the server's own default */
+        bool no_schema;
+        bool state_change;
+        bool transaction;     /* its state … */
+        bool characteristics; /* … and the statement that would begin it again */
+    } wanted;                 /* session_track_… as the client sees them */
+    struct buf again;         /* a SET of what may not have been reported, to be run after the next
+                                 set-up: its reply is */
     bool
         schema_dropped; /* there is no current schema any more: a connection that has one can't be
                            brought to that, so the session stays on the leader until the next USE */
@@ -39,8 +60,10 @@ struct sessvars {
 void sessvars_init(struct sessvars *vars);
 void sessvars_free(struct sessvars *vars);
 
-/* What a session reset undoes: all variables, not the schema. */
+/* What a session reset undoes: all variables, not the schema and not the role. */
 void sessvars_reset(struct sessvars *vars);
+/* All of it, as before a login. */
+void sessvars_forget(struct sessvars *vars);
 
 /* A tracked system variable or schema change; other entries are ignored. True when `vars` changed.
  */
@@ -49,14 +72,34 @@ bool sessvars_track(struct sessvars *vars, const struct track_entry *entry);
 /* The collation that goes with the character set last reported. */
 void sessvars_set_collation(struct sessvars *vars, struct span collation);
 
+/* The role as the server tells it; no data: none. */
+void sessvars_set_role(struct sessvars *vars, struct span role);
+
+/* The value of session_track_system_variables that the client gave. */
+void sessvars_want_variables(struct sessvars *vars, struct span list);
+
+/* Is the entry one that the client would have been sent without Causeway? `usual`: the list of
+ * variables that the servers track by themselves. */
+bool sessvars_wanted(const struct sessvars *vars, const struct track_entry *entry,
+                     const char *usual);
+
+/* The SET that gives a connection the tracking that the client asked for; `all`: but of all
+ * variables. */
+void sessvars_replay_wanted(const struct sessvars *vars, const char *usual, bool all,
+                            struct buf *sql);
+
 /* The collation that the client asks for at login (its number in information_schema.COLLATIONS). */
 void sessvars_set_login_collation(struct sessvars *vars, uint16_t collation);
 
 /* Sets the schema that the session asks for at login. */
 void sessvars_set_schema(struct sessvars *vars, struct span schema);
 
-/* Appends one SET statement that replays all variable changes after `since`, in their order.
- * Nothing is appended when there are none. */
-void sessvars_replay(const struct sessvars *vars, uint64_t since, struct buf *sql);
+/* Appends one SET statement that replays all variable changes after `since`, in their order; on a
+ * connection that is not `guarded` also those that have a meaning on a leader only. Nothing is
+ * appended when there are none. */
+void sessvars_replay(const struct sessvars *vars, uint64_t since, bool guarded, struct buf *sql);
+
+/* Appends the SET ROLE that the connection lacks, if it lacks one. */
+void sessvars_replay_role(const struct sessvars *vars, uint64_t since, struct buf *sql);
 
 #endif

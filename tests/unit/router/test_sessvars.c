@@ -20,7 +20,7 @@ static bool track(struct sessvars *vars, const char *name, const char *value)
 static void check_replay(const struct sessvars *vars, uint64_t since, const char *expected)
 {
     struct buf sql = {0};
-    sessvars_replay(vars, since, &sql);
+    sessvars_replay(vars, since, true, &sql);
     buf_append_u8(&sql, 0);
     ck_assert_str_eq((const char *)sql.data, expected);
     buf_free(&sql);
@@ -50,6 +50,9 @@ static const struct {
     {"a", "'; DROP", SET("a", HEX("273b2044524f50"))},
     {"a", "\xc3\xa4\\", SET("a", HEX("c3a45c"))},
     {"character_set_results", "", SET("character_set_results", "NULL")},
+    {"innodb_tmpdir", "7", SET("innodb_tmpdir", HEX("37"))},
+    {"innodb_tmpdir", "", SET("innodb_tmpdir", "NULL")},
+    {"system_versioning_asof", "DEFAULT", SET("system_versioning_asof", "DEFAULT")},
     {"character_set_client", "latin1", SET("character_set_client", HEX("6c6174696e31"))},
     {"collation_connection", "binary", SET("collation_connection", HEX("62696e617279"))},
     {"tx_isolation", "SERIALIZABLE", SET("tx_isolation", HEX("53455249414c495a41424c45"))},
@@ -193,22 +196,97 @@ END_TEST
 
 /* --- collations and character sets --- */
 
+/* What belongs to writing alone, and what a follower's guard rests on. */
+START_TEST(some_are_for_leaders_alone)
+{
+    struct sessvars vars;
+    struct buf sql = {0};
+    sessvars_init(&vars);
+    track(&vars, "autocommit", "OFF");
+    track(&vars, "tx_read_only", "ON");
+    check_replay(&vars, 0, "");
+    sessvars_replay(&vars, 0, false, &sql);
+    buf_append_u8(&sql, 0);
+    ck_assert_str_eq((const char *)sql.data,
+                     SET("autocommit", HEX("4f4646")) AND("tx_read_only", HEX("4f4e")));
+    buf_free(&sql);
+    sessvars_free(&vars);
+}
+END_TEST
+
+static void check_role(const struct sessvars *vars, uint64_t since, const char *expected)
+{
+    struct buf sql = {0};
+    sessvars_replay_role(vars, since, &sql);
+    buf_append_u8(&sql, 0);
+    ck_assert_str_eq((const char *)sql.data, expected);
+    buf_free(&sql);
+}
+
+START_TEST(a_role_outlasts_a_reset)
+{
+    struct sessvars vars;
+    sessvars_init(&vars);
+    check_role(&vars, 0, "");
+    sessvars_set_role(&vars, span_text("a`b"));
+    sessvars_reset(&vars);
+    check_role(&vars, 0, "SET ROLE `a``b`");
+    check_role(&vars, vars.version, "");
+    sessvars_set_role(&vars, (struct span){0});
+    check_role(&vars, 0, "SET ROLE NONE");
+    sessvars_forget(&vars);
+    check_role(&vars, 0, "");
+    sessvars_free(&vars);
+}
+END_TEST
+
+static bool wanted(const struct sessvars *vars, uint8_t type, const char *name)
+{
+    struct track_entry entry = {.type = type, .name = span_text(name)};
+    return sessvars_wanted(vars, &entry, "autocommit,time_zone");
+}
+
+START_TEST(a_client_is_told_what_it_asked_for)
+{
+    struct sessvars vars;
+    sessvars_init(&vars);
+    ck_assert(wanted(&vars, TRACK_SYSTEM_VARIABLE, "time_zone"));
+    ck_assert(!wanted(&vars, TRACK_SYSTEM_VARIABLE, "sql_mode"));
+    ck_assert(wanted(&vars, TRACK_SCHEMA, ""));
+    ck_assert(!wanted(&vars, TRACK_STATE_CHANGE, ""));
+    ck_assert(!wanted(&vars, TRACK_TRANSACTION_STATE, ""));
+    sessvars_want_variables(&vars, span_text("sql_mode"));
+    track(&vars, "session_track_schema", "OFF");
+    track(&vars, "session_track_state_change", "ON");
+    track(&vars, "session_track_transaction_info", "STATE");
+    ck_assert(!wanted(&vars, TRACK_SYSTEM_VARIABLE, "time_zone"));
+    ck_assert(wanted(&vars, TRACK_SYSTEM_VARIABLE, "sql_mode"));
+    ck_assert(!wanted(&vars, TRACK_SCHEMA, ""));
+    ck_assert(wanted(&vars, TRACK_STATE_CHANGE, ""));
+    ck_assert(wanted(&vars, TRACK_TRANSACTION_STATE, ""));
+    ck_assert(!wanted(&vars, TRACK_TRANSACTION_CHARACTERISTICS, ""));
+    sessvars_reset(&vars);
+    ck_assert(wanted(&vars, TRACK_SCHEMA, ""));
+    sessvars_free(&vars);
+}
+END_TEST
+
 START_TEST(the_collation_is_unknown_until_it_is_told)
 {
     struct sessvars vars;
     sessvars_init(&vars);
-    ck_assert(!vars.collation_unknown);
+    ck_assert(!(vars.asks & SESSVARS_ASK_COLLATION));
     track(&vars, "character_set_connection", "utf8mb4");
-    ck_assert(vars.collation_unknown);
+    ck_assert(vars.asks & SESSVARS_ASK_COLLATION);
     sessvars_set_collation(&vars, span_text("5"));
-    ck_assert(!vars.collation_unknown);
+    ck_assert(!(vars.asks & SESSVARS_ASK_COLLATION));
     check_replay(&vars, 1, SET("collation_connection", "5"));
     track(&vars, "character_set_connection", "latin1");
     track(&vars, "collation_connection", "latin1_bin");
-    ck_assert(!vars.collation_unknown);
+    ck_assert(!(vars.asks & SESSVARS_ASK_COLLATION));
     track(&vars, "character_set_connection", "latin1");
     sessvars_reset(&vars);
-    ck_assert(!vars.collation_unknown);
+    ck_assert(!(vars.asks & SESSVARS_ASK_COLLATION));
     sessvars_free(&vars);
 }
 END_TEST
@@ -312,6 +390,9 @@ int main(void)
     tcase_add_test(tcase, every_change_has_the_next_version);
     tcase_add_test(tcase, the_schema_is_followed);
     tcase_add_loop_test(tcase, other_entries_change_nothing, 0, 5);
+    tcase_add_test(tcase, some_are_for_leaders_alone);
+    tcase_add_test(tcase, a_role_outlasts_a_reset);
+    tcase_add_test(tcase, a_client_is_told_what_it_asked_for);
     tcase_add_test(tcase, the_collation_is_unknown_until_it_is_told);
     tcase_add_loop_test(tcase, sets_whose_characters_may_hold_quotes_are_known, 0, COUNT(charsets));
     tcase_add_loop_test(tcase, some_variables_keep_the_session_on_the_leader, 0, COUNT(leaders));
