@@ -26,6 +26,9 @@ struct backend_events {
     void (*readable)(struct backend *backend); /* READY only: call stream_receive */
     void (*drained)(struct backend *backend);  /* READY only: see STREAM_DRAINED */
     void (*failed)(struct backend *backend);   /* backend->error_* say why */
+    /* Only for a relayed identity: the server asks what its client must answer, backend_answer().
+     */
+    void (*asks)(struct backend *backend, struct span payload);
 };
 
 enum backend_state {
@@ -70,6 +73,7 @@ struct backend {
         serial; /* tells this connection from one that replaces it, and from itself after a reset */
     uint32_t thread_id;     /* of the server */
     uint16_t status;        /* of the last reply */
+    uint8_t answer_seq;     /* of the client's answer to what the server asks */
     uint64_t vars_version;  /* how far the session's variables are replayed here */
     uint64_t idle_since_ms; /* in the pool, or lent and without work; 0: neither */
     uint64_t ready_us;      /* when it was first usable: the server has not ended since */
@@ -92,6 +96,9 @@ struct backend *backend_open_placed(struct worker *worker, const struct topology
 /* Closes the socket now; the memory goes at the end of the loop's turn. `why` is logged at debug.
  */
 void backend_close(struct backend *backend, const char *why);
+
+/* The client's answer to what the server asked: see backend_events. */
+void backend_answer(struct backend *backend, struct span payload);
 
 /* Makes a READY connection as good as new (COM_CHANGE_USER: variables, user variables, temporary
  * tables, locks, role), then set-up again; ready() or failed() follows. */

@@ -104,12 +104,22 @@ static void take_auth_switch(struct backend *backend, struct span payload, uint8
     backend_write_out(backend, &out);
 }
 
+/* The client may take its time, within the session's own limit. */
+static void pass_on(struct backend *backend, struct span payload, uint8_t seq)
+{
+    backend->answer_seq = (uint8_t)(seq + 1);
+    ev_timer_stop(backend->worker->loop, &backend->timer);
+    backend->events->asks(backend, payload);
+}
+
 static void take_login_reply(struct backend *backend, struct span payload, uint8_t seq)
 {
     struct ok_reply ok;
     struct err_reply err;
     uint8_t first = payload.len ? payload.data[0] : 0x01;
-    if (first == 0xfe) {
+    if (backend->identity->relayed && backend->events->asks && first != 0xff && first != 0x00) {
+        pass_on(backend, payload, seq);
+    } else if (first == 0xfe) {
         take_auth_switch(backend, payload, seq);
     } else if (first == 0xff && !err_parse(payload, &err)) {
         backend_fail(backend, err.code, err.sqlstate, "%.*s", (int)err.message.len,
@@ -157,6 +167,16 @@ static void start_timer(struct backend *backend)
     ev_timer_stop(backend->worker->loop, &backend->timer);
     ev_timer_set(&backend->timer, backend->worker->config->connect_timeout_ms / 1000., 0.);
     ev_timer_start(backend->worker->loop, &backend->timer);
+}
+
+void backend_answer(struct backend *backend, struct span payload)
+{
+    struct buf out = {0};
+    size_t begin = packet_begin(&out);
+    buf_append_span(&out, payload);
+    packet_end(&out, begin, backend->answer_seq);
+    start_timer(backend);
+    backend_write_out(backend, &out);
 }
 
 void backend_set_up_again(struct backend *backend)

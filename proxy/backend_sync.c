@@ -308,7 +308,7 @@ static enum step refused(struct session *session, const struct err_reply *err, s
     bool login = session->command.code == COM_CONNECT;
     bool prepare = session->command.prelude_prepares && session->command.prelude_due == 1;
     backend->tainted = backend->tainted || !prepare;
-    if (backend->guarded && !login && session->trx != backend) {
+    if (backend->guarded && (!login || session->leader) && session->trx != backend) {
         session_log(session, LOG_LEVEL_INFO, "the follower refused the session's state (%u %.*s)",
                     err->code, (int)err->message.len, (const char *)err->message.data);
         backend_fail(backend, 2013, "08S01", "it refused the session's state");

@@ -198,7 +198,8 @@ static void on_failed(struct backend *backend)
     give_up(backend->owner, backend->error_text);
 }
 
-static const struct backend_events bound_events = {on_ready, on_readable, on_drained, on_failed};
+static const struct backend_events bound_events = {on_ready, on_readable, on_drained, on_failed,
+                                                   NULL};
 
 static void on_timer(struct ev_loop *loop, struct ev_timer *timer, int events)
 {

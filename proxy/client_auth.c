@@ -5,6 +5,7 @@
 #include "proxy/base/memory.h"
 #include "proxy/client_address.h"
 #include "proxy/client_login.h"
+#include "proxy/client_relay.h"
 #include "proxy/client_tls.h"
 #include "proxy/net/compress.h"
 #include "proxy/net/tls.h"
@@ -131,6 +132,9 @@ static void take_login(struct session *session, const struct login *login, uint8
     struct span key;
     if (attributes_find(login->attributes, "causeway_key", &key) > 0 && key.len > 0)
         state->key = memory_strndup(key.data, key.len);
+    struct span client;
+    state->answers_again = attributes_find(login->attributes, "_client_name", &client) > 0 &&
+                           span_equal(client, span_text("libmariadb"));
     state->collation = login->collation;
     state->seq = seq;
     state->changes_user = changes_user;
@@ -218,15 +222,20 @@ enum step step_login_response(struct session *session)
     return step;
 }
 
+int client_login_peek_answer(struct session *session, struct span *payload)
+{
+    session->login->seq--;
+    int found = peek(session, payload);
+    if (session->state == SESSION_CLOSED)
+        return -ECONNRESET;
+    session->login->seq++;
+    return found;
+}
+
 enum step step_login_switch(struct session *session)
 {
     struct span payload;
-    session->login->seq--;
-    int found = peek(session, &payload);
-    if (session->state == SESSION_CLOSED)
-        return STEP_WAIT;
-    session->login->seq++;
-    if (found <= 0)
+    if (client_login_peek_answer(session, &payload) <= 0)
         return STEP_WAIT;
     enum step step = take_proof(session, payload, session->login->asked, session->login->nonce);
     if (session->state != SESSION_CLOSED)
@@ -247,6 +256,8 @@ static void schema_state(struct buf *out, struct span schema)
 /* A server connection stands, with the schema the client asked for: the login is done. */
 enum step client_auth_finish(struct session *session)
 {
+    if (client_relay_opens_reader(session))
+        return STEP_MORE;
     struct ok_reply ok = {.status = session->status};
     struct buf out = {0};
     /* As a server reports it, after a login and after COM_CHANGE_USER (measured). */

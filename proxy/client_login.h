@@ -27,7 +27,10 @@ struct login_state {
     const struct auth_plugin *asked; /* what the client was asked for last; NULL: nothing */
     uint8_t nonce[AUTH_NONCE_MAX_BYTES];
     uint16_t collation;
-    uint8_t seq; /* of Causeway's next packet */
+    uint8_t seq;        /* of Causeway's next packet */
+    bool answers_again; /* a client that is known to answer a second AuthSwitch */
+    bool relays_proof;  /* the plugin that a server asks for now has no password in its answers */
+    bool reader_tried;  /* a relayed login: a follower's connection was opened, or was not */
     bool changes_user;
     bool replaces; /* … and the session it was is gone already */
     bool reread;   /* the accounts were read again for this login */
@@ -36,6 +39,9 @@ struct login_state {
 /* The answer to that plugin's question, or NULL: it was not asked yet. */
 const struct login_answer *client_login_answer(const struct login_state *login,
                                                const struct auth_plugin *plugin);
+/* The client's answer to the last question, whole: 1, 0 when more must come, negative when the
+ * session was closed. */
+int client_login_peek_answer(struct session *session, struct span *payload);
 /* Asks the client for a proof of that plugin, with a new nonce. */
 enum step client_login_ask(struct session *session, const struct auth_plugin *plugin);
 

@@ -86,7 +86,8 @@ static struct identity *make_identity(const struct session *session, const struc
     struct identity *identity =
         identity_new(span_text(session->login->user), account->user, account->host);
     auth_secret_copy(&identity->secret, secret);
-    if (!plugin->renews)
+    identity->relayed = !plugin;
+    if (plugin && !plugin->renews)
         add_configured_secret(session, &identity->secret);
     identity->counted = account->limited;
     if (account->tls == ACCOUNT_TLS_SPECIFIED && account->tls_cipher[0])
@@ -139,18 +140,37 @@ static bool take_login_key(struct session *session)
 
 /* What the answers so far say about an account. */
 struct verdict {
-    enum { VERDICT_DENIED, VERDICT_ASKS, VERDICT_HOLDS } kind;
+    enum { VERDICT_DENIED, VERDICT_ASKS, VERDICT_RELAYS, VERDICT_HOLDS } kind;
     const struct auth_plugin *plugin; /* that the client must be asked for, or that it proved */
     struct auth_secret secret;        /* what the proof revealed */
 };
 
+/* A way whose proof says nothing that a server takes, nor does proxy.ini; and one that Causeway
+ * does not know at all, other than by the socket's peer. */
+static bool only_client_proves(const struct session *session, const struct account_way *way)
+{
+    if (!way->plugin)
+        return strcasecmp(way->name, "unix_socket") != 0 &&
+               strcasecmp(way->name, "mysql_old_password") != 0;
+    const struct config_user *user =
+        config_user_find(session->worker->config, session->login->user);
+    return !way->plugin->renews && way->usable && !(user && user->password);
+}
+
 /* The account's ways in their order: the first that holds wins, and one whose proof is not there
  * yet is asked for. */
-static struct verdict judge(const struct login_state *login, const struct account *account)
+static struct verdict judge(const struct session *session, const struct account *account,
+                            bool matched)
 {
+    const struct login_state *login = session->login;
     struct verdict verdict = {.kind = VERDICT_DENIED};
     for (size_t i = 0; i < account->way_count; i++) {
         const struct account_way *way = &account->ways[i];
+        if (only_client_proves(session, way) && matched) {
+            verdict.kind = VERDICT_RELAYS;
+            verdict.plugin = NULL;
+            return verdict;
+        }
         if (!way->plugin || (!way->usable && account->way_count > 1))
             continue;
         const struct login_answer *answer = client_login_answer(login, way->plugin);
@@ -171,11 +191,10 @@ static struct verdict judge(const struct login_state *login, const struct accoun
 /* An unknown user is asked and answered like a known one with a wrong password. */
 static struct verdict judge_login(const struct session *session, const struct account *account)
 {
-    const struct login_state *login = session->login;
     const struct account *judged = account_to_judge(session, account);
     struct verdict verdict = {.kind = VERDICT_DENIED};
     if (judged)
-        verdict = judge(login, judged);
+        verdict = judge(session, judged, account != NULL);
     if (!account && verdict.kind == VERDICT_HOLDS) {
         auth_secret_free(&verdict.secret);
         verdict.kind = VERDICT_DENIED;

@@ -12,6 +12,7 @@ struct identity {
     char *account_user; /* the account that the client matched: user and host as in mysql.user; */
     char *account_host; /* NULL for the service account, where nobody checks */
     struct auth_secret secret; /* wiped with the last reference */
+    bool relayed;     /* without a secret: the client answers the servers, while it logs in */
     char *tls_cipher; /* the only one that the account may use (REQUIRE CIPHER), or NULL: any */
     bool counted;     /* the server limits this account's connections: none is kept for later */
     uint64_t account_digest;

@@ -105,7 +105,8 @@ static void on_failed(struct backend *backend)
     session_backend_failed(backend);
 }
 
-static const struct backend_events parting_events = {on_other, on_readable, on_other, on_failed};
+static const struct backend_events parting_events = {on_other, on_readable, on_other, on_failed,
+                                                     NULL};
 
 void parting_ask(struct backend *backend)
 {

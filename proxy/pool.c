@@ -41,7 +41,8 @@ static void on_failed(struct backend *backend)
         backend_close(backend, backend->error_text);
 }
 
-static const struct backend_events pool_events = {on_ready, on_readable, on_drained, on_failed};
+static const struct backend_events pool_events = {on_ready, on_readable, on_drained, on_failed,
+                                                  NULL};
 
 void pool_init(struct pool *pool)
 {

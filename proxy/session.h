@@ -36,6 +36,7 @@ struct rule;
     X(WAIT_PLACE, wait)               /* that server has no connection free */                     \
     X(ATTACH, attach)                 /* a connection to that server */                            \
     X(WAIT_SERVER, wait)              /* it is being opened */                                     \
+    X(LOGIN_RELAY, login_relay)       /* a server asked the client something */                    \
     X(PRELUDE, prelude)               /* what must be made the same there first */                 \
     X(WAIT_PRELUDE, wait_prelude)     /* its answers */                                            \
     X(SEND, send)                     /* the command */                                            \
@@ -273,8 +274,11 @@ enum step client_auth_finish(struct session *session);
 enum step step_login_response(struct session *session);
 enum step step_login_switch(struct session *session);
 enum step step_login_verify(struct session *session);
-enum step step_command(struct session *session); /* client_cmd.c */
-enum step step_route(struct session *session);   /* session_route.c */
+enum step step_login_relay(struct session *session); /* client_relay.c */
+enum step step_command(struct session *session);     /* client_cmd.c */
+enum step step_route(struct session *session);       /* session_route.c */
+/* The follower that a read of this session would go to, as a place in the topology; -1: none. */
+int session_pick_reader(struct session *session);
 enum step step_attach(struct session *session);  /* session_servers.c */
 enum step step_prelude(struct session *session); /* backend_sync.c */
 enum step step_wait_prelude(struct session *session);

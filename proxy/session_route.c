@@ -38,6 +38,23 @@ static bool in_server_schema(const struct session *session)
     return false;
 }
 
+/* No new connection can be made for it: it reads where it has one. */
+static bool keeps_connections(const struct session *session)
+{
+    return session->outdated || session->identity->relayed;
+}
+
+static uint64_t unreachable_slots(const struct session *session)
+{
+    const struct topology *topology = session->worker->topology;
+    if (!keeps_connections(session) || !session->reader)
+        return 0;
+    uint64_t reachable = UINT64_C(1) << session->reader->slot;
+    if (topology->leader >= 0)
+        reachable |= UINT64_C(1) << topology->servers[topology->leader].slot;
+    return ~reachable;
+}
+
 /* What keeps a session on its leader. */
 static bool leader_only(const struct session *session)
 {
@@ -46,7 +63,7 @@ static bool leader_only(const struct session *session)
            session->vars.leader_only || session->vars.schema_dropped ||
            session->vars.again.len > 0 || session->too_many_domains ||
            (session->leader && session->leader->expired) ||
-           (session->outdated && !session->reader) ||
+           (keeps_connections(session) && !session->reader) ||
            !(session->status & SERVER_STATUS_AUTOCOMMIT) ||
            (in_server_schema(session) && !command->requested);
 }
@@ -82,9 +99,29 @@ static struct route route_login(struct session *session, struct route_request *r
 static int forced_server(const struct session *session)
 {
     const struct command *command = &session->command;
-    if (command->forced < 0 || leader_only(session))
+    if (command->forced < 0 || leader_only(session) ||
+        unreachable_slots(session) >> command->forced & 1)
         return -1;
     return topology_by_slot(session->worker->topology, (unsigned)command->forced);
+}
+
+int session_pick_reader(struct session *session)
+{
+    struct worker *worker = session->worker;
+    const struct topology *topology = worker->topology;
+    struct route_request request = {
+        .read = true,
+        .forced = -1,
+        .consistency = CONSISTENCY_EVENTUAL,
+        .policy = &worker->config->policy,
+        .requirement = session_requirement(session),
+        .proof = &session->command.proof,
+        .busy = worker->busy,
+        .random = worker_random(worker),
+    };
+    struct route route = route_decide(topology, worker->shared->positions, &request);
+    session_settle(session);
+    return route.kind == ROUTE_SERVER && route.server != topology->leader ? route.server : -1;
 }
 
 static struct route decide(struct session *session, struct requirement *requirement)
@@ -99,7 +136,7 @@ static struct route decide(struct session *session, struct requirement *requirem
         .policy = &worker->config->policy,
         .requirement = requirement,
         .proof = &command->proof,
-        .excluded_slots = command->excluded_slots,
+        .excluded_slots = command->excluded_slots | unreachable_slots(session),
         .waited = command->waited,
         .bound_failed = command->bound_failed,
         .shown_failed = command->shown_failed,

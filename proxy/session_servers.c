@@ -1,6 +1,7 @@
 /* The server connections of a session: taken from the pool or opened, given back, and what their
  * loss means for the client (docs/OPERATIONS.md). */
 #include "proxy/base/log.h"
+#include "proxy/client_relay.h"
 #include "proxy/lend.h"
 #include "proxy/proto/capability.h"
 #include "proxy/proto/command.h"
@@ -120,13 +121,23 @@ static bool cannot_commit(const struct session *session)
     return false;
 }
 
+/* Why the session can't go on with another connection to the leader; NULL: it can. */
+static const char *irreplaceable(const struct session *session)
+{
+    if (session->sticky & STICKY_SURELY)
+        return "its leader connection is gone, and with it what can't be replayed";
+    if (session->identity->relayed && session->command.code != COM_CONNECT)
+        return "its leader connection is gone, and only its client could log in to another";
+    return NULL;
+}
+
 /* The server failed while it had the command. */
 static void lost_in_flight(struct session *session, const struct backend *backend, bool was_trx)
 {
     bool guarded = backend->guarded;
     struct command *command = &session->command;
-    if (!guarded && session->sticky & STICKY_SURELY) {
-        session_close(session, "its leader connection is gone, and with it what can't be replayed");
+    if (!guarded && irreplaceable(session)) {
+        session_close(session, irreplaceable(session));
     } else if (command->begun) {
         session->trx_lost = session->trx_lost || was_trx;
         if (!guarded) /* rows of the leader were seen, and its last word on them will not come */
@@ -164,8 +175,8 @@ static void lost_before_send(struct session *session, const struct backend *back
     if (servers_word && backend->guarded &&
         !identity_stands(session->identity, session->worker->accounts))
         session->outdated = true;
-    if (!backend->guarded && session->sticky & STICKY_SURELY)
-        session_close(session, "its leader connection is gone, and with it what can't be replayed");
+    if (!backend->guarded && irreplaceable(session))
+        session_close(session, irreplaceable(session));
     else if (was_trx)
         lose_transaction(session);
     else if (servers_word && !backend->guarded)
@@ -178,8 +189,10 @@ static void lost_before_send(struct session *session, const struct backend *back
 static void lost_idle(struct session *session, bool guarded, bool was_trx)
 {
     session->trx_lost = session->trx_lost || was_trx; /* until the client has heard of it */
-    if (!guarded && session->sticky & STICKY_SURELY)
-        session_close(session, "its leader connection is gone, and with it what can't be replayed");
+    if (!guarded && irreplaceable(session)) {
+        session_log(session, LOG_LEVEL_WARN, "%s; closing", irreplaceable(session));
+        session_close(session, irreplaceable(session));
+    }
 }
 
 /* Takes the failed connection away from the session; true when it was running the command. */
@@ -269,7 +282,7 @@ static void on_drained(struct backend *backend)
 }
 
 const struct backend_events session_backend_events = {on_ready, on_readable, on_drained,
-                                                      session_backend_failed};
+                                                      session_backend_failed, client_relay_ask};
 
 /* --- a new topology --- */
 

@@ -7,7 +7,7 @@
  *      ROUTE <-> (WAIT_BOUND, WAIT_SHOWN, WAIT_POSITION, WAIT_LEADER)
  *        |  ^ the server failed, nothing is lost: elsewhere
  *        v  |
- *     ATTACH <-> (WAIT_PLACE, WAIT_SERVER)
+ *     ATTACH <-> (WAIT_PLACE, WAIT_SERVER, LOGIN_RELAY)
  *        |
  *     PRELUDE -> (WAIT_PRELUDE)
  *        |
@@ -118,6 +118,7 @@ void session_on_timer(struct session *session)
     case SESSION_WAIT_PLACE: lend_timed_out(session); break;
     case SESSION_LOGIN_RESPONSE:
     case SESSION_LOGIN_SWITCH:
+    case SESSION_LOGIN_RELAY:
     case SESSION_LOGIN_ACCOUNTS:
         session_log(session, LOG_LEVEL_INFO, "no login within login_timeout; closing");
         session_close(session, "login_timeout");
