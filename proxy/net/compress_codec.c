@@ -60,6 +60,8 @@ static void take_header(struct unpacker *unpacker, struct span *input, uint8_t *
 
 static void skip(struct unpacker *unpacker, struct span *input, size_t len)
 {
+    if (len == 0)
+        return;
     *input = span_of(input->data + len, input->len - len);
     unpacker->wire_left -= (uint32_t)len;
 }
