@@ -101,7 +101,8 @@ static bool at_work(const struct session *session, const struct backend *backend
 static bool leader_holds(const struct session *session)
 {
     return session->sticky || session->vars.leader_only || session->vars.schema_dropped ||
-           session->vars.asks || session->aftermath.unnamed || session->aftermath.one_time;
+           session->vars.asks || session->vars.again.len > 0 || session->aftermath.unnamed ||
+           session->aftermath.one_time;
 }
 
 enum keep session_keeps(struct session *session, const struct backend *backend, uint64_t now_ms)
@@ -109,7 +110,6 @@ enum keep session_keeps(struct session *session, const struct backend *backend, 
     const struct aftermath *aftermath = &session->aftermath;
     bool last = session->running == backend;
     if (backend->state != BACKEND_READY || backend->tainted || backend->expired ||
-        session->outdated || session->identity->relayed || /* it could open no other */
         at_work(session, backend) || session->trx == backend ||
         backend->status & SERVER_STATUS_IN_TRANS || (!backend->guarded && leader_holds(session)) ||
         statements_bound(&session->statements))

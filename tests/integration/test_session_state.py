@@ -8,6 +8,7 @@ import contextlib
 import pymysql
 import pytest
 import wire
+from conftest import start_causeway, stop_causeway
 from harness import answered_by, connect, rows, wait_until
 
 EVERYWHERE = object()  # a question that must be answered the same by both connections
@@ -57,6 +58,14 @@ def ground_fixture(shared_cluster):
     )
     shared_cluster.caught_up()
     return shared_cluster
+
+
+@pytest.fixture(scope="module", name="shared", params=["session", "transaction"])
+def shared_fixture(shared_cluster, request):
+    """Causeway in both poolings."""
+    proxy = start_causeway(shared_cluster, {"routing": {"pooling": request.param}})
+    yield proxy
+    stop_causeway(proxy)
 
 
 VARIABLES = (
@@ -143,13 +152,13 @@ STAYS = {"by a procedure", "by a prepared statement", "user variables", "tempora
 
 @pytest.mark.core
 @pytest.mark.parametrize("name", SCENES)
-def test_scene(proxy, ground, name):
+def test_scene(shared, ground, name):
     """As direct; and when all of it is over, reads go to followers again."""
     with contextlib.closing(connect(ground.leader.port, user="almighty", password="almighty-demo",
                                     client_flag=pymysql.constants.CLIENT.MULTI_STATEMENTS)) as direct:
         expected = play(direct, SCENES[name])
     ground.caught_up()
-    with contextlib.closing(connect(proxy.port, user="almighty", password="almighty-demo",
+    with contextlib.closing(connect(shared.port, user="almighty", password="almighty-demo",
                                     client_flag=pymysql.constants.CLIENT.MULTI_STATEMENTS)) as client:
         assert answered_by(client) != ground.leader.name
         for step, wanted in zip(play(client, SCENES[name]), expected):
@@ -219,10 +228,10 @@ def entries(payload):
      "COMMIT", "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE", "BEGIN", "ROLLBACK"],
     ["SET session_track_transaction_info = 'STATE'", "BEGIN", "COMMIT"],
 ])
-def test_a_client_is_told_what_it_asked_for(proxy, ground, statements):
+def test_a_client_is_told_what_it_asked_for(shared, ground, statements):
     """Byte for byte as direct, while Causeway goes on seeing what it needs."""
     expected = tracked(ground.leader.port, statements)
-    assert tracked(proxy.port, statements) == expected
+    assert tracked(shared.port, statements) == expected
 
 
 def test_writes_are_seen_after_the_list_was_replaced(proxy, ground):
