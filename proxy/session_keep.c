@@ -110,6 +110,7 @@ enum keep session_keeps(struct session *session, const struct backend *backend, 
     const struct aftermath *aftermath = &session->aftermath;
     bool last = session->running == backend;
     if (backend->state != BACKEND_READY || backend->tainted || backend->expired ||
+        session->outdated || session->identity->relayed || /* it could open no other */
         at_work(session, backend) || session->trx == backend ||
         backend->status & SERVER_STATUS_IN_TRANS || (!backend->guarded && leader_holds(session)) ||
         statements_bound(&session->statements))
