@@ -262,8 +262,9 @@ enum step step_prelude(struct session *session)
             "The statement (%u) has no open cursor: its server connection is gone",
             command->statement->id);
     if (command->long_data_serial && command->long_data_serial != backend->serial)
-        return session_refuse(session, 1210, "HY000",
-                              "Parameters that were sent ahead are lost: their server failed");
+        return session_refuse(
+            session, 1210, "HY000",
+            "Parameters that were sent ahead are lost: their server failed, or there was none");
     if (backend->expired)
         return speak_expired(session, backend);
     if (session->vars.asks && ask_leader(session))

@@ -281,8 +281,9 @@ static enum step take_execute(struct session *session)
         return own_execute(session, statement);
     if (long_data_lost(session, statement)) {
         statement->long_data_serial = 0;
-        return session_refuse(session, 1210, "HY000",
-                              "Parameters that were sent ahead are lost: their server failed");
+        return session_refuse(
+            session, 1210, "HY000",
+            "Parameters that were sent ahead are lost: their server failed, or there was none");
     }
     command->statement = statement;
     command->flags = statement->flags;

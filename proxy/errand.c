@@ -184,8 +184,8 @@ void errand_send(struct worker *worker, const struct errand_order *order)
 
 void errand_close_all(struct worker *worker)
 {
-    while (!list_empty(&worker->errands)) {
-        struct errand *errand = list_object(worker->errands.next, struct errand, node);
+    list_for_each_safe (node, &worker->errands) {
+        struct errand *errand = list_object(node, struct errand, node);
         kill_forget(errand->order.kill);
         destroy(errand);
     }

@@ -11,11 +11,11 @@
 #include <sodium/crypto_scalarmult_ed25519.h>
 #include <stdlib.h>
 
-enum { KEY_TEXT_LEN = 43 };
+enum { KEY_TEXT_LEN = 43, HASH_BYTES = SHA512_DIGEST_LENGTH };
 
 _Static_assert((int)ED25519_KEY_BYTES == (int)crypto_core_ed25519_BYTES, "a point is a key");
 _Static_assert((int)ED25519_NONCE_BYTES == (int)ED25519_KEY_BYTES, "both are parts of a hash");
-_Static_assert((int)SHA512_DIGEST_LENGTH == (int)crypto_core_ed25519_NONREDUCEDSCALARBYTES,
+_Static_assert((int)HASH_BYTES == (int)crypto_core_ed25519_NONREDUCEDSCALARBYTES,
                "a hash is reduced to a scalar");
 
 int ed25519_key_parse(struct span text, uint8_t key[ED25519_KEY_BYTES])

@@ -203,7 +203,7 @@ def test_refused_long_data_has_no_reply(causeway, cluster, table, size):
         statement = client.prepare(f"INSERT INTO {table} VALUES (1, ?)")[0]
         with without_leader(proxy, cluster):
             client.long_data(statement, 0, b"x" * size)
-            refused_with(client.execute(statement, [b""], long_data=(0,)), 1290)
+            refused_with(client.execute(statement, [b""], long_data=(0,)), 1210)
             accepted(client.simple(wire.PING))
             assert first_row(client, "SELECT 'in step' FROM this_server") == [b"in step"]
         client.long_data(4711, 0, b"x" * size)  # no such statement
