@@ -38,7 +38,9 @@ static void check_class(struct span sql, unsigned mode)
     const uint32_t of_any = CLASS_PLAIN_READ;
     if (class.target == CLASS_READ)
         must((class.flags & ~(CLASS_MULTI | of_any)) == 0 && (class.flags & of_any) != 0);
-    if (class.target == CLASS_READ_TRX || class.target == CLASS_PREVIOUS)
+    if (class.target == CLASS_READ_TRX) /* its beginning ends LOCK TABLES */
+        must((class.flags & ~(of_any | CLASS_HOLDS)) == 0);
+    if (class.target == CLASS_PREVIOUS)
         must((class.flags & ~of_any) == 0);
     if ((class.flags & (CLASS_OPAQUE | CLASS_ON_REQUEST)) != 0)
         must((class.flags & CLASS_PLAIN_READ) != 0);
