@@ -41,5 +41,6 @@ char *memory_strndup(const void *text, size_t len_bytes)
 
 void memory_wipe(void *secret, size_t len_bytes)
 {
-    explicit_bzero(secret, len_bytes);
+    if (len_bytes > 0) /* nothing may have no address */
+        explicit_bzero(secret, len_bytes);
 }
