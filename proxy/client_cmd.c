@@ -7,7 +7,7 @@
 #include "proxy/proto/command.h"
 #include "proxy/proto/reply.h"
 #include "proxy/replica.h"
-#include "proxy/session.h"
+#include "proxy/session_catalogue.h"
 #include "proxy/worker.h"
 #include "router/set_scope.h"
 
@@ -160,7 +160,8 @@ static bool judge(struct session *session, struct span sql, struct statement_cla
     command->previous = class->target == CLASS_PREVIOUS;
     command->read = class->target == CLASS_READ || class->target == CLASS_READ_TRX;
     command->repeatable = class->target == CLASS_READ;
-    if (command->read && write_digests_has(session->worker->write_digests, class->digest))
+    if (command->read && (write_digests_has(session->worker->write_digests, class->digest) ||
+                          catalogue_keeps(session, sql)))
         command->read = false;
     return apply_policy(session, sql, &class->hint);
 }
@@ -291,7 +292,8 @@ static enum step take_execute(struct session *session)
     command->previous = statement->target == CLASS_PREVIOUS;
     command->read = statement->target == CLASS_READ && !statement->long_data_serial &&
                     !command->streamed && command->code == COM_STMT_EXECUTE &&
-                    !write_digests_has(session->worker->write_digests, statement->digest);
+                    !write_digests_has(session->worker->write_digests, statement->digest) &&
+                    !catalogue_keeps_prepared(session, statement);
     command->requested = command->read && statement->flags & CLASS_ON_REQUEST;
     command->repeatable = command->read && !command->requested;
     command->consistency = statement->consistency;

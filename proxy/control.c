@@ -40,6 +40,15 @@ static void on_accounts(struct accounts *accounts, void *context)
     control->accounts = accounts;
 }
 
+static void on_catalogue(struct catalogue *catalogue, void *context)
+{
+    struct control *control = context;
+    for (unsigned i = 0; i < control->worker_count; i++)
+        worker_send_catalogue(control->workers[i], catalogue_ref(catalogue));
+    catalogue_unref(control->catalogue);
+    control->catalogue = catalogue;
+}
+
 static void on_confirmed(void *context)
 {
     struct control *control = context;
@@ -49,12 +58,12 @@ static void on_confirmed(void *context)
 
 /* --- what the workers ask for --- */
 
-enum request_kind { REQUEST_ACCOUNTS, REQUEST_SUSPECT };
+enum request_kind { REQUEST_ACCOUNTS, REQUEST_SUSPECT, REQUEST_CATALOGUE };
 
 struct request {
     struct mail mail;
     enum request_kind kind;
-    unsigned slot;
+    uint64_t what; /* a slot, or a count of changes */
 };
 
 static void take_request(struct mail *mail, void *receiver)
@@ -63,17 +72,19 @@ static void take_request(struct mail *mail, void *receiver)
     struct request *request = list_object(mail, struct request, mail);
     if (control->cluster && request->kind == REQUEST_ACCOUNTS)
         cluster_reread_accounts(control->cluster);
+    else if (control->cluster && request->kind == REQUEST_CATALOGUE)
+        cluster_catalogue_changed(control->cluster, request->what);
     else if (control->cluster)
-        cluster_suspect(control->cluster, request->slot);
+        cluster_suspect(control->cluster, (unsigned)request->what);
     free(request);
 }
 
-static void post_request(struct control *control, enum request_kind kind, unsigned slot)
+static void post_request(struct control *control, enum request_kind kind, uint64_t what)
 {
     struct request *request = memory_zalloc(sizeof(*request));
     request->mail.deliver = take_request;
     request->kind = kind;
-    request->slot = slot;
+    request->what = what;
     mailbox_post(&control->mailbox, &request->mail);
 }
 
@@ -85,6 +96,11 @@ static void ask_accounts(void *context)
 static void tell_suspect(void *context, unsigned slot)
 {
     post_request(context, REQUEST_SUSPECT, slot);
+}
+
+static void tell_catalogue_changed(void *context, uint64_t changes)
+{
+    post_request(context, REQUEST_CATALOGUE, changes);
 }
 
 static bool visit_worker(void *context, unsigned index,
@@ -136,7 +152,7 @@ static void start_cluster(struct control *control)
 {
     struct cluster_server_settings *servers = server_settings(control->config);
     struct cluster_settings settings = cluster_settings(control->config, servers);
-    struct cluster_events events = {on_topology, on_accounts, on_confirmed, control};
+    struct cluster_events events = {on_topology, on_accounts, on_catalogue, on_confirmed, control};
     control->cluster = cluster_start(control->loop, control->shared.positions, &settings, &events);
     free(servers);
 }
@@ -239,7 +255,8 @@ static int bind_all(const struct config *config, int fds[], bool first, unsigned
 
 static int start_workers(struct control *control)
 {
-    struct worker_requests requests = {ask_accounts, tell_suspect, visit_worker, control};
+    struct worker_requests requests = {ask_accounts, tell_suspect, tell_catalogue_changed,
+                                       visit_worker, control};
     const struct config *config = control->config;
     for (size_t i = 0; i < config->listen_count; i++)
         if (check_free(config->listen[i].text) < 0)
@@ -250,9 +267,10 @@ static int start_workers(struct control *control)
         unsigned count;
         if (bind_all(config, fds, i == 0, &count) < 0)
             return -1;
-        control->workers[i] = worker_start(
-            i, &control->shared, &requests, config_ref(control->config),
-            topology_ref(control->topology), accounts_ref(control->accounts), fds, count);
+        control->workers[i] =
+            worker_start(i, &control->shared, &requests, config_ref(control->config),
+                         topology_ref(control->topology), accounts_ref(control->accounts),
+                         catalogue_ref(control->catalogue), fds, count);
         if (!control->workers[i])
             return -1;
         control->worker_count++;
@@ -272,7 +290,8 @@ static void on_first_check(struct ev_loop *loop, struct ev_prepare *prepare, int
 {
     (void)events;
     struct control *control = prepare->data;
-    if (control->topology->leader >= 0 && control->accounts->count > 0)
+    if (control->topology->leader >= 0 && control->accounts->count > 0 &&
+        control->catalogue->generation > 0)
         ev_break(loop, EVBREAK_ONE);
 }
 
@@ -334,6 +353,7 @@ static void stop_all(struct control *control)
     mailbox_close(&control->mailbox);
     topology_unref(control->topology);
     accounts_unref(control->accounts);
+    catalogue_unref(control->catalogue);
     positions_free(control->shared.positions);
     keys_free(control->shared.keys);
     places_free(control->shared.places);
@@ -402,6 +422,8 @@ int control_run(struct config *config)
     control.topology->leader = -1;
     control.accounts = accounts_new();
     accounts_finish(control.accounts);
+    control.catalogue = catalogue_new();
+    atomic_init(&control.shared.catalogue_changes, 1); /* nothing is known yet */
     mailbox_init(&control.mailbox, control.loop, &control);
     control.shared.control = &control.mailbox;
     watch_signal(&control, &hangup, SIGHUP, on_hangup);

@@ -15,6 +15,7 @@ struct control {
     struct config *config;
     struct topology *topology;
     struct accounts *accounts;
+    struct catalogue *catalogue;
     struct cluster *cluster;
     struct admin *admin;
     struct metrics *metrics; /* NULL: off */

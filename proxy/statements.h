@@ -32,12 +32,14 @@ struct statement {
     struct buf sql;     /* text, to prepare it elsewhere; empty: too long to be kept */
     struct prepared_on on[2];
     uint16_t parameters;
-    uint64_t long_data_serial; /* connection that got parameters sent ahead: it must run there;
-                                  0: none, LONG_DATA_LOST: not all of them arrived */
-    uint64_t last_serial;      /* connection that ran it last: cursor, reset */
-    bool cursor;               /* … has a cursor open */
-    uint32_t types_version;    /* raised when the client sends parameter types */
-    struct buf types;          /* two bytes a parameter, as last sent */
+    uint64_t long_data_serial;     /* connection that got parameters sent ahead: it must run there;
+                                      0: none, LONG_DATA_LOST: not all of them arrived */
+    uint64_t last_serial;          /* connection that ran it last: cursor, reset */
+    bool cursor;                   /* … has a cursor open */
+    uint32_t types_version;        /* raised when the client sends parameter types */
+    struct buf types;              /* two bytes a parameter, as last sent */
+    uint64_t catalogue_generation; /* it was looked up in that one … */
+    bool catalogued;               /* … and found */
 };
 
 struct statements {

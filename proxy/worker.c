@@ -18,7 +18,14 @@ enum { KEEP_SESSIONS = 1024, KEEP_BACKENDS = 1024, KEEP_STATEMENTS = 4096 };
 
 /* --- mail --- */
 
-enum letter_kind { LETTER_CONFIG, LETTER_TOPOLOGY, LETTER_ACCOUNTS, LETTER_DRAIN, LETTER_VISIT };
+enum letter_kind {
+    LETTER_CONFIG,
+    LETTER_TOPOLOGY,
+    LETTER_ACCOUNTS,
+    LETTER_CATALOGUE,
+    LETTER_DRAIN,
+    LETTER_VISIT,
+};
 
 struct letter {
     struct mail mail;
@@ -76,6 +83,12 @@ static void take_accounts(struct worker *worker, struct accounts *accounts)
     wake_all(&worker->account_waiters, SESSION_LOGIN_VERIFY, 0);
 }
 
+static void take_catalogue(struct worker *worker, struct catalogue *catalogue)
+{
+    catalogue_unref(worker->catalogue);
+    worker->catalogue = catalogue;
+}
+
 static void stop_loop_when_empty(struct worker *worker)
 {
     if (worker->draining && list_empty(&worker->sessions))
@@ -112,6 +125,7 @@ static void open_letter(struct mail *mail, void *receiver)
     case LETTER_CONFIG: take_config(worker, letter->content); break;
     case LETTER_TOPOLOGY: take_topology(worker, letter->content); break;
     case LETTER_ACCOUNTS: take_accounts(worker, letter->content); break;
+    case LETTER_CATALOGUE: take_catalogue(worker, letter->content); break;
     case LETTER_DRAIN: start_drain(worker); break;
     case LETTER_VISIT: letter->visit(worker, letter->content); break;
     }
@@ -142,6 +156,11 @@ void worker_send_topology(struct worker *worker, struct topology *topology)
 void worker_send_accounts(struct worker *worker, struct accounts *accounts)
 {
     post(worker, LETTER_ACCOUNTS, accounts, NULL);
+}
+
+void worker_send_catalogue(struct worker *worker, struct catalogue *catalogue)
+{
+    post(worker, LETTER_CATALOGUE, catalogue, NULL);
 }
 
 void worker_send_drain(struct worker *worker)
@@ -287,13 +306,14 @@ void worker_free(struct worker *worker)
     config_unref(worker->config);
     topology_unref(worker->topology);
     accounts_unref(worker->accounts);
+    catalogue_unref(worker->catalogue);
     free(worker);
 }
 
 struct worker *worker_start(unsigned index, struct shared *shared,
                             const struct worker_requests *requests, struct config *config,
-                            struct topology *topology, struct accounts *accounts, const int *fds,
-                            unsigned fd_count)
+                            struct topology *topology, struct accounts *accounts,
+                            struct catalogue *catalogue, const int *fds, unsigned fd_count)
 {
     struct worker *worker = memory_zalloc(sizeof(*worker));
     worker->index = index;
@@ -302,6 +322,7 @@ struct worker *worker_start(unsigned index, struct shared *shared,
     worker->config = config;
     worker->topology = topology;
     worker->accounts = accounts;
+    worker->catalogue = catalogue;
     worker->loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOSIGMASK);
     worker->random = (uint32_t)clock_now_us() ^ (index << 20);
     worker->rule_scratch = rule_scratch_new();

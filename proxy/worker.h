@@ -17,6 +17,7 @@
 #include "proxy/pool.h"
 #include "proxy/write_digests.h"
 #include "router/accounts.h"
+#include "router/catalogue.h"
 #include "router/topology.h"
 
 #include <pthread.h>
@@ -27,15 +28,18 @@ enum { LISTENERS_MAX = 16 };
 struct shared {
     struct positions *positions;
     struct keys *keys;
-    struct places *places;   /* at the servers, for max_server_connections */
-    atomic_uint clients;     /* connected now, for max_clients */
-    struct mailbox *control; /* of the control thread */
+    struct places *places;                  /* at the servers, for max_server_connections */
+    atomic_uint clients;                    /* connected now, for max_clients */
+    atomic_uint_fast64_t catalogue_changes; /* statements that may have changed the catalogue */
+    struct mailbox *control;                /* of the control thread */
 };
 
 /* What a worker tells the control thread; the functions are called in the worker's thread. */
 struct worker_requests {
     void (*reread_accounts)(void *context);
     void (*suspect)(void *context, unsigned slot); /* a server failed a statement: probe it now */
+    /* So many statements that may have changed the catalogue are through. */
+    void (*catalogue_changed)(void *context, uint64_t changes);
     /* Runs `visit` in the thread of another worker (or the same); false: there is none with that
      * index. */
     bool (*visit)(void *context, unsigned index,
@@ -54,6 +58,7 @@ struct worker {
     struct config *config; /* the worker's own references */
     struct topology *topology;
     struct accounts *accounts;
+    struct catalogue *catalogue;
 
     struct listener listeners[LISTENERS_MAX];
     unsigned listener_count;
@@ -96,8 +101,8 @@ struct worker {
  * (`fds`, closed by the worker). NULL when the thread can't be made. */
 struct worker *worker_start(unsigned index, struct shared *shared,
                             const struct worker_requests *requests, struct config *config,
-                            struct topology *topology, struct accounts *accounts, const int *fds,
-                            unsigned fd_count);
+                            struct topology *topology, struct accounts *accounts,
+                            struct catalogue *catalogue, const int *fds, unsigned fd_count);
 /* Waits until the loop has ended (after a drain). */
 void worker_join(struct worker *worker);
 /* Frees it. All workers are joined before the first is freed: they send mail to each other. */
@@ -107,6 +112,7 @@ void worker_free(struct worker *worker);
 void worker_send_config(struct worker *worker, struct config *config);
 void worker_send_topology(struct worker *worker, struct topology *topology);
 void worker_send_accounts(struct worker *worker, struct accounts *accounts);
+void worker_send_catalogue(struct worker *worker, struct catalogue *catalogue);
 /* Positions rose: look at the sessions that wait. Coalesced. */
 void worker_send_confirmed(struct worker *worker);
 /* Stop accepting; sessions end when they are between transactions, the rest after drain_ms. */

@@ -44,6 +44,7 @@ struct leader_log {
     uint64_t server_time_us;    /* .. its wall clock then .. */
     uint64_t asked_us;          /* .. and ours */
     bool accounts_dirty;        /* within a batch */
+    bool catalogue_dirty;       /* likewise */
     bool moved;
     char logged[256]; /* what the log has said last, so that it is said once */
 };
@@ -249,6 +250,8 @@ static void on_event(const struct dump_event *event, void *context)
         transaction_tell(log);
     if ((found & LOG_FOUND_ACCOUNTS) != 0)
         log->accounts_dirty = true;
+    if ((found & LOG_FOUND_CATALOGUE) != 0)
+        log->catalogue_dirty = true;
 }
 
 /* The first batch shows that the server has accepted us. */
@@ -270,14 +273,18 @@ static void on_batch(void *context)
     struct leader_log *log = context;
     bool moved = log->moved;
     bool accounts = log->accounts_dirty;
+    bool catalogue = log->catalogue_dirty;
 
     log->moved = false;
     log->accounts_dirty = false;
+    log->catalogue_dirty = false;
     followed(log);
     if (moved)
         log->settings.moved(log->settings.context);
     if (accounts)
         log->settings.accounts_changed(log->settings.context);
+    if (catalogue)
+        log->settings.catalogue_changed(log->settings.context);
 }
 
 static void on_started(const struct dump_start *start, void *context)

@@ -35,9 +35,11 @@ struct leader_log_settings {
     /* A transaction, in the order of the log. `at_us` is in terms of clock_now_us(): its arrival,
      * or, when it was in the log before the stream began, its commit to the second. */
     void (*transaction)(const struct gtid *gtid, uint64_t at_us, void *context);
-    /* Told once a batch, after its transactions: something came; and accounts may be others. */
+    /* Told once a batch, after its transactions: something came; accounts may be others; views or
+     * tables may be. */
     void (*moved)(void *context);
     void (*accounts_changed)(void *context);
+    void (*catalogue_changed)(void *context);
     /* The state, or what is said of it, is another. Must not free the log. */
     void (*state_changed)(void *context);
     void *context;

@@ -142,6 +142,23 @@ bool log_events_touches_accounts(struct span schema, struct span text)
            (span_equal(schema, span_text("mysql")) || names_mysql_schema(text));
 }
 
+bool log_events_touches_catalogue(struct span text)
+{
+    static const char *const verbs[] = {"CREATE", "ALTER", "DROP", "RENAME", NULL};
+    static const char *const things[] = {"VIEW",   "MEMORY", "HEAP", "FEDERATED", "CONNECT",
+                                         "SPIDER", "RENAME", "LIKE", NULL};
+    struct span word = {0};
+    bool changes = false;
+
+    do {
+        word = text.len > 0 ? word_take(&text) : (struct span){0};
+        changes = changes || word_among(word, verbs);
+        if (changes && word_among(word, things))
+            return true;
+    } while (word.len > 0);
+    return false;
+}
+
 /* --- events --- */
 
 /* Parses a whole event, or the beginning of a longer one as if it were all: `bytes` says more than
@@ -207,6 +224,8 @@ static int query_found(struct log_events *events, const struct event_query *quer
 
     if (log_events_touches_accounts(query->schema, query->text))
         found |= LOG_FOUND_ACCOUNTS;
+    if (events->standalone && log_events_touches_catalogue(query->text))
+        found |= LOG_FOUND_CATALOGUE;
     if (events->standalone || query_ends(query->text))
         found |= transaction_end(events);
     return found;

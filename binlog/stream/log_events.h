@@ -9,6 +9,7 @@
 enum log_finding {
     LOG_FOUND_TRANSACTION = 1, /* `done` is one that has ended */
     LOG_FOUND_ACCOUNTS = 2,    /* a change of accounts is in the transaction under way or ended */
+    LOG_FOUND_CATALOGUE = 4,   /* likewise: what log_events_touches_catalogue() knows */
 };
 
 /* One transaction, as far as it matters here. */
@@ -40,5 +41,9 @@ int log_events_feed(struct log_events *events, struct span bytes, uint64_t arriv
 /* True when a logged statement may change accounts, roles or rights; `schema` is its default one.
  * Only its beginning is looked at, and it says yes rather too often. */
 bool log_events_touches_accounts(struct span schema, struct span text);
+
+/* True when a statement that creates, alters, drops or renames may make or remove a view, or a
+ * table of an engine whose rows replication does not keep. It says yes rather too often. */
+bool log_events_touches_catalogue(struct span text);
 
 #endif

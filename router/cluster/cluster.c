@@ -346,8 +346,10 @@ static void on_probed(const struct probe_result *result, void *context)
     /* a leader that was found just now has not been noted above */
     if (result->answered && cluster->leader_slot == (int)server->slot && cluster->lag.count == 0)
         leader_position_note(cluster, server);
-    if (result->answered)
+    if (result->answered) {
         cluster_accounts_check(cluster, server);
+        cluster_catalogue_check(cluster, server);
+    }
 }
 
 void cluster_suspect(struct cluster *cluster, unsigned slot)
@@ -599,6 +601,7 @@ struct cluster *cluster_start(struct ev_loop *loop, struct positions *positions,
     ev_prepare_start(loop, &cluster->flush);
     ev_unref(loop); /* it alone does not keep the loop running */
     cluster_accounts_start(cluster);
+    cluster_catalogue_start(cluster);
     cluster_log_start(cluster);
     servers_configure(cluster, settings);
     return cluster;
@@ -636,6 +639,7 @@ void cluster_stop(struct cluster *cluster)
     if (cluster == NULL)
         return;
     cluster_accounts_stop(cluster);
+    cluster_catalogue_stop(cluster);
     cluster_log_end(cluster);
     for (unsigned i = 0; i < cluster->count; i++)
         server_free(cluster->servers[i]);

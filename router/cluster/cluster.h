@@ -13,6 +13,7 @@
 #include "binlog/positions.h"
 #include "binlog/stream/leader_log.h"
 #include "router/accounts.h"
+#include "router/catalogue.h"
 #include "router/topology.h"
 
 #include <ev.h>
@@ -42,6 +43,8 @@ struct cluster_events {
     /* New accounts; the callee owns the reference. Also called, with an unchanged snapshot, as the
      * answer to cluster_reread_accounts when the servers could not be read. */
     void (*accounts)(struct accounts *accounts, void *context);
+    /* What is read on the leader alone; the callee owns the reference. */
+    void (*catalogue)(struct catalogue *catalogue, void *context);
     /* The positions board rose, or a column was emptied: once per batch. */
     void (*confirmed)(void *context);
     void *context;
@@ -59,6 +62,10 @@ void cluster_reconfigure(struct cluster *cluster, const struct cluster_settings 
 /* Asks for the accounts again; rereads take a tenth of the time at most (and one a second at least
  * is allowed): what comes sooner waits for the next. */
 void cluster_reread_accounts(struct cluster *cluster);
+/* Views or tables may be others than before; `changes` statements of clients that may have changed
+ * them are through. The answer, events.catalogue, has at least that count, though it may come
+ * without anything having been read when no server answers. */
+void cluster_catalogue_changed(struct cluster *cluster, uint64_t changes);
 /* Takes a server out of rotation for reads, or back. -ENOENT. */
 int cluster_drain(struct cluster *cluster, const char *name, bool drained);
 /* Somebody saw that server fail (a connection ended, an answer did not come): it is probed at once.

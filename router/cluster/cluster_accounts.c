@@ -106,8 +106,7 @@ void cluster_accounts_start(struct cluster *cluster)
     cluster->reader = accounts_reader_new(cluster->loop, on_read, cluster);
 }
 
-/* The leader, or without one any server that answers. */
-static const struct server *accounts_server(const struct cluster *cluster)
+const struct server *cluster_reading_server(const struct cluster *cluster)
 {
     const struct server *any = NULL;
 
@@ -137,13 +136,14 @@ static void accounts_run(struct cluster *cluster, const struct server *server)
 void cluster_accounts_check(struct cluster *cluster, const struct server *server)
 {
     /* before everybody has been asked who leads, a follower's accounts would be read for nothing */
-    if (accounts_server(cluster) == server && (cluster->started || cluster->leader_slot >= 0))
+    if (cluster_reading_server(cluster) == server &&
+        (cluster->started || cluster->leader_slot >= 0))
         accounts_run(cluster, server);
 }
 
 void cluster_reread_accounts(struct cluster *cluster)
 {
-    const struct server *server = accounts_server(cluster);
+    const struct server *server = cluster_reading_server(cluster);
     uint64_t now_ms = clock_now_ms();
 
     if (accounts_reader_busy(cluster->reader)) {

@@ -241,6 +241,11 @@ static void on_accounts_changed(void *context)
     cluster_accounts_changed(context);
 }
 
+static void on_catalogue_changed(void *context)
+{
+    cluster_catalogue_changed(context, 0);
+}
+
 static void on_state_changed(void *context)
 {
     cluster_log_tick(context);
@@ -269,6 +274,7 @@ void cluster_log_adjust(struct cluster *cluster)
         .transaction = on_transaction,
         .moved = on_moved,
         .accounts_changed = on_accounts_changed,
+        .catalogue_changed = on_catalogue_changed,
         .state_changed = on_state_changed,
         .context = cluster,
     };

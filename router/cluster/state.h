@@ -6,6 +6,7 @@
 #include "binlog/stream/log_peek.h"
 #include "router/cluster/accounts_read.h"
 #include "router/cluster/address.h"
+#include "router/cluster/catalogue_read.h"
 #include "router/cluster/cluster.h"
 #include "router/cluster/lag.h"
 #include "router/cluster/lag_log.h"
@@ -89,6 +90,17 @@ struct cluster {
     bool reread_again;          /* they changed after the run under way had begun */
     unsigned reread_tries;      /* looks that are left for a change that was seen in the log */
     char accounts_error_logged[256];
+    /* catalogue */
+    struct catalogue_reader *catalogue_reader;
+    struct catalogue *catalogue;     /* the last that was read, NULL before */
+    uint64_t catalogue_changes;      /* clients' statements that the run under way, or the last
+                                        one, sees the effects of */
+    uint64_t catalogue_changes_next; /* that the next run will */
+    uint64_t catalogue_began_ms;     /* the run under way, or the last one */
+    uint64_t catalogue_rest_ms;      /* time that must pass from then until the next */
+    bool catalogue_again;            /* something changed after the run under way had begun */
+    struct ev_timer catalogue_due;
+    char catalogue_error_logged[256];
 };
 
 /* snapshot.c: hands out a new topology when it differs from the last. Changes that no route depends
@@ -105,6 +117,15 @@ void cluster_accounts_changed(struct cluster *cluster);
 /* Gives the answers that are owed. */
 void cluster_accounts_flush(struct cluster *cluster);
 void cluster_accounts_stop(struct cluster *cluster);
+
+/* The leader, or without one any server that answers; NULL: none does. */
+const struct server *cluster_reading_server(const struct cluster *cluster);
+
+/* cluster_catalogue.c */
+void cluster_catalogue_start(struct cluster *cluster);
+/* After a probe of `server` was answered: reads it when it is time. */
+void cluster_catalogue_check(struct cluster *cluster, const struct server *server);
+void cluster_catalogue_stop(struct cluster *cluster);
 
 /* cluster_log.c */
 void cluster_log_start(struct cluster *cluster);

@@ -257,6 +257,40 @@ START_TEST(statements_on_accounts_are_known)
 }
 END_TEST
 
+static const struct {
+    const char *text;
+    bool touches;
+} catalogue_statements[] = {
+    {"CREATE ALGORITHM=UNDEFINED DEFINER=`a`@`%` VIEW v AS SELECT 1", true},
+    {"drop view v", true},
+    {"CREATE TABLE t (a INT) ENGINE = memory", true},
+    {"ALTER TABLE t ENGINE=HEAP", true},
+    {"ALTER TABLE t RENAME TO u", true},
+    {"RENAME TABLE t TO u", true},
+    {"CREATE TABLE t LIKE u", true},
+    {"USE d; CREATE VIEW v AS SELECT 1", true},
+    {"CREATE TABLE t (a INT) ENGINE=InnoDB", false},
+    {"CREATE TABLE views (a INT)", false},
+    {"ALTER TABLE t ADD b INT", false},
+    {"INSERT INTO t SELECT view FROM u", false},
+    {"", false},
+};
+
+START_TEST(statements_on_views_are_known)
+{
+    ck_assert_int_eq(log_events_touches_catalogue(span_text(catalogue_statements[_i].text)),
+                     catalogue_statements[_i].touches);
+}
+END_TEST
+
+START_TEST(a_view_in_the_log_is_noticed)
+{
+    feed_gtid(4, 0, EVENT_GTID_STANDALONE, 8);
+    ck_assert_int_eq(feed_text("CREATE VIEW v AS SELECT 1"),
+                     LOG_FOUND_TRANSACTION | LOG_FOUND_CATALOGUE);
+}
+END_TEST
+
 START_TEST(derived_ids_differ_and_are_no_common_ones)
 {
     uint32_t seen[64];
@@ -291,6 +325,9 @@ int main(void)
     tcase_add_loop_test(stream, damaged_events_are_an_error, 0, 4);
     tcase_add_loop_test(pure, statements_on_accounts_are_known, 0,
                         sizeof(statements) / sizeof(statements[0]));
+    tcase_add_loop_test(pure, statements_on_views_are_known, 0,
+                        sizeof(catalogue_statements) / sizeof(catalogue_statements[0]));
+    tcase_add_test(stream, a_view_in_the_log_is_noticed);
     tcase_add_test(pure, derived_ids_differ_and_are_no_common_ones);
     suite_add_tcase(suite, stream);
     suite_add_tcase(suite, pure);

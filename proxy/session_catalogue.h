@@ -1,0 +1,16 @@
+/* What the catalogue (router/catalogue.h) means for a session's statements. */
+#ifndef CAUSEWAY_PROXY_SESSION_CATALOGUE_H
+#define CAUSEWAY_PROXY_SESSION_CATALOGUE_H
+
+#include "proxy/session.h"
+
+/* True when a statement that looks like a read must run on the leader, for what it names, or
+ * because the catalogue is just being read again after a change. */
+bool catalogue_keeps(const struct session *session, struct span sql);
+/* The same for a prepared one; what was found is remembered with it. */
+bool catalogue_keeps_prepared(const struct session *session, struct statement *statement);
+/* A statement has ended well on the leader; called before its OK goes to the client: who sees that
+ * finds no read of the time before on a follower. */
+void catalogue_note_done(struct session *session);
+
+#endif

@@ -1,0 +1,28 @@
+/* Reads the catalogue from one server, over a connection of its own.
+ *
+ *     IDLE --catalogue_reader_run--> (OPENING -->) RIGHTS --> TABLES --> VIEWS --> IDLE
+ *
+ * information_schema shows an account what it has a right to: SELECT and SHOW VIEW on everything
+ * are needed for all of it, and RIGHTS asks whether they are there. */
+#ifndef CAUSEWAY_ROUTER_CLUSTER_CATALOGUE_READ_H
+#define CAUSEWAY_ROUTER_CLUSTER_CATALOGUE_READ_H
+
+#include "binlog/stream/service_conn.h"
+#include "router/catalogue.h"
+
+struct catalogue_reader;
+
+/* The end of a run. `catalogue`: finished, the callee owns the reference; NULL: `error` says in
+ * words why there is none. `blind`: the account may not see everything. Must not free the reader.
+ */
+typedef void (*catalogue_read_done)(struct catalogue *catalogue, bool blind, const char *error,
+                                    void *context);
+
+struct catalogue_reader *catalogue_reader_new(struct ev_loop *loop, catalogue_read_done done,
+                                              void *context);
+bool catalogue_reader_busy(const struct catalogue_reader *reader);
+/* Starts a run on that server; not while one is under way. */
+void catalogue_reader_run(struct catalogue_reader *reader, const struct service_login *login);
+void catalogue_reader_free(struct catalogue_reader *reader);
+
+#endif

@@ -1,0 +1,139 @@
+/* The catalogue of the cluster: when it is read, and who is told. Now and then by itself; at once
+ * when the leader's log, or a client's statement that passed, may have changed it. */
+#include "proxy/base/clock.h"
+#include "proxy/base/log.h"
+#include "router/cluster/state.h"
+
+#include <stdio.h>
+
+/* Reads may take a tenth of the time: it is long on a server with very many tables. */
+enum { PERIOD_MS = 30000, REST_MIN_MS = 50, REST_FACTOR = 10 };
+
+static void hand_out(struct cluster *cluster)
+{
+    cluster->events.catalogue(catalogue_ref(cluster->catalogue), cluster->events.context);
+}
+
+static void take(struct cluster *cluster, struct catalogue *catalogue)
+{
+    const struct catalogue *old = cluster->catalogue;
+    bool same = old != NULL && old->count == catalogue->count && old->digest == catalogue->digest;
+
+    catalogue->changes = cluster->catalogue_changes;
+    catalogue->generation = same ? old->generation : (old != NULL ? old->generation : 0) + 1;
+    if (!same && (catalogue->count > 0 || old != NULL))
+        log_line(old == NULL ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG,
+                 "catalogue: reads of %zu views and tables are the leader's", catalogue->count);
+    same = same && old->changes == catalogue->changes;
+    catalogue_unref(cluster->catalogue);
+    cluster->catalogue = catalogue;
+    if (!same)
+        hand_out(cluster);
+}
+
+/* What could not be read is no reason to keep all reads on the leader for ever. */
+static void give_up(struct cluster *cluster)
+{
+    take(cluster,
+         cluster->catalogue != NULL ? catalogue_copy(cluster->catalogue) : catalogue_new());
+}
+
+static void note_sight(struct cluster *cluster, bool blind, const char *error)
+{
+    const char *text = error != NULL ? error
+                       : blind
+                           ? "the service account needs SELECT, SHOW VIEW ON *.* to see them all"
+                           : "";
+
+    if (strcmp(cluster->catalogue_error_logged, text) != 0 && text[0] != '\0')
+        log_warn("which views call functions, and which tables are MEMORY tables, is not known: %s",
+                 text);
+    snprintf(cluster->catalogue_error_logged, sizeof(cluster->catalogue_error_logged), "%s", text);
+}
+
+static void on_read(struct catalogue *catalogue, bool blind, const char *error, void *context)
+{
+    struct cluster *cluster = context;
+    uint64_t now_ms = clock_now_ms();
+    uint64_t rest_ms = (now_ms - cluster->catalogue_began_ms) * REST_FACTOR;
+
+    cluster->catalogue_rest_ms = rest_ms > REST_MIN_MS ? rest_ms : REST_MIN_MS;
+    note_sight(cluster, blind, error);
+    if (catalogue != NULL)
+        take(cluster, catalogue);
+    else
+        give_up(cluster);
+    if (cluster->catalogue_again)
+        cluster_catalogue_changed(cluster, cluster->catalogue_changes_next);
+}
+
+static void run(struct cluster *cluster, const struct server *server)
+{
+    struct service_login login;
+
+    cluster->catalogue_again = false;
+    cluster->catalogue_changes = cluster->catalogue_changes_next;
+    cluster->catalogue_began_ms = clock_now_ms();
+    cluster_login_of(server, &login);
+    catalogue_reader_run(cluster->catalogue_reader, &login);
+}
+
+static void on_due(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+    struct cluster *cluster = timer->data;
+
+    (void)loop;
+    (void)events;
+    cluster_catalogue_changed(cluster, cluster->catalogue_changes_next);
+}
+
+void cluster_catalogue_changed(struct cluster *cluster, uint64_t changes)
+{
+    const struct server *server = cluster_reading_server(cluster);
+    uint64_t since_ms = clock_now_ms() - cluster->catalogue_began_ms;
+
+    if (changes > cluster->catalogue_changes_next)
+        cluster->catalogue_changes_next = changes;
+    if (catalogue_reader_busy(cluster->catalogue_reader)) {
+        cluster->catalogue_again = true;
+    } else if (server == NULL) {
+        cluster->catalogue_changes = cluster->catalogue_changes_next;
+        give_up(cluster);
+    } else if (cluster->catalogue != NULL && since_ms < cluster->catalogue_rest_ms) {
+        if (ev_is_active(&cluster->catalogue_due))
+            return;
+        ev_timer_set(&cluster->catalogue_due,
+                     (double)(cluster->catalogue_rest_ms - since_ms) / 1000., 0.);
+        ev_timer_start(cluster->loop, &cluster->catalogue_due);
+    } else {
+        run(cluster, server);
+    }
+}
+
+void cluster_catalogue_check(struct cluster *cluster, const struct server *server)
+{
+    uint64_t since_ms = clock_now_ms() - cluster->catalogue_began_ms;
+    uint64_t period_ms =
+        cluster->catalogue_rest_ms > PERIOD_MS ? cluster->catalogue_rest_ms : PERIOD_MS;
+    bool due = cluster->catalogue == NULL || since_ms >= period_ms;
+
+    if (due && cluster_reading_server(cluster) == server &&
+        (cluster->started || cluster->leader_slot >= 0) &&
+        !catalogue_reader_busy(cluster->catalogue_reader))
+        run(cluster, server);
+}
+
+void cluster_catalogue_start(struct cluster *cluster)
+{
+    ev_timer_init(&cluster->catalogue_due, on_due, 0., 0.);
+    cluster->catalogue_due.data = cluster;
+    cluster->catalogue_changes_next = 1; /* before the first is read, nothing is known */
+    cluster->catalogue_reader = catalogue_reader_new(cluster->loop, on_read, cluster);
+}
+
+void cluster_catalogue_stop(struct cluster *cluster)
+{
+    ev_timer_stop(cluster->loop, &cluster->catalogue_due);
+    catalogue_reader_free(cluster->catalogue_reader);
+    catalogue_unref(cluster->catalogue);
+}

@@ -1,0 +1,134 @@
+/* What the catalogue finds in statements, and how it judges views. The definitions are written as a
+ * MariaDB 10.11 shows them in information_schema.VIEWS. */
+#include "router/catalogue.h"
+#include "router/classify.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const struct {
+    const char *view;
+    const char *definition;
+    bool kept;
+} views[] = {
+    {"plain", "select `d`.`t`.`a` AS `a`,concat(`d`.`t`.`b`,'x') AS `c` from `d`.`t`", false},
+    {"calls", "select `d`.`f`(`d`.`t`.`a`) AS `x` from `d`.`t`", true},
+    {"hidden", "", true},
+    {"over_calls", "select `calls`.`x` AS `x` from `d`.`over_it`", true},
+    {"over_it", "select `calls`.`x` AS `x` from `d`.`calls`", true},
+    {"over_plain", "select `plain`.`a` AS `a` from `d`.`plain`", false},
+    {"over_heap", "select count(0) AS `n` from `d`.`heap`", true},
+    {"other_heap", "select count(0) AS `n` from `e`.`heap`", false},
+    {"of_server",
+     "select `information_schema`.`processlist`.`ID` AS `i` from "
+     "`information_schema`.`processlist`",
+     true},
+    {"globals", "select @@global.max_connections AS `m`", true},
+    {"backslash", "select '\\' AS `a`,`d`.`f`(1) AS `b`,'x' AS `c`", true},
+};
+
+static struct catalogue *made(void)
+{
+    struct catalogue *catalogue = catalogue_new();
+    catalogue_add(catalogue, span_text("d"), span_text("heap"));
+    for (size_t i = 0; i < sizeof(views) / sizeof(views[0]); i++)
+        catalogue_add_view(catalogue, span_text("d"), span_text(views[i].view),
+                           span_text(views[i].definition));
+    catalogue_finish(catalogue);
+    return catalogue;
+}
+
+START_TEST(a_view_is_judged_by_what_it_reaches)
+{
+    struct catalogue *catalogue = made();
+    char sql[64];
+    snprintf(sql, sizeof(sql), "SELECT * FROM %s", views[_i].view);
+    ck_assert_int_eq(catalogue_names(catalogue, span_text(sql), 0, "d"), views[_i].kept);
+    catalogue_unref(catalogue);
+}
+END_TEST
+
+static const struct {
+    const char *sql;
+    unsigned mode;
+    const char *schema;
+    bool named;
+} statements[] = {
+    {"SELECT 1 FROM t", 0, "d", false},
+    {"SELECT 1 FROM heap", 0, "d", true},
+    {"SELECT 1 FROM Heap", 0, "D", true},
+    {"SELECT 1 FROM `heap`", 0, "d", true},
+    {"SELECT 1 FROM `he``ap`", 0, "d", true}, /* not decoded: it may be anything */
+    {"SELECT 1 FROM heap", 0, "e", false},
+    {"SELECT 1 FROM heap", 0, NULL, true},
+    {"SELECT 1 FROM d.heap", 0, "e", true},
+    {"SELECT 1 FROM `d` . `heap`", 0, "e", true},
+    {"SELECT 1 FROM e.heap", 0, "d", false},
+    {"SELECT 1 FROM e.heap", 0, NULL, false},
+    {"SELECT x.heap FROM x", 0, "d", false},
+    {"SELECT heap FROM x", 0, "d", true}, /* a column, but who knows */
+    {"SELECT 'heap' FROM x", 0, "d", false},
+    {"SELECT 1 FROM \"heap\"", 0, "d", false},
+    {"SELECT 1 FROM \"heap\"", LEX_ANSI_QUOTES, "d", true},
+    {"SELECT 1 /* heap */ FROM x -- heap", 0, "d", false},
+    {"SELECT 1 FROM x JOIN y USING (a) JOIN heap", 0, "d", true},
+    {"SELECT 'open FROM x", 0, "d", true},
+};
+
+START_TEST(names_are_found)
+{
+    struct catalogue *catalogue = made();
+    struct span sql = span_text(statements[_i].sql);
+    ck_assert_int_eq(catalogue_names(catalogue, sql, statements[_i].mode, statements[_i].schema),
+                     statements[_i].named);
+    catalogue_unref(catalogue);
+}
+END_TEST
+
+START_TEST(nothing_is_found_in_an_empty_one)
+{
+    struct catalogue *catalogue = catalogue_new();
+    catalogue_finish(catalogue);
+    ck_assert(!catalogue_names(catalogue, span_text("SELECT 'open FROM heap"), 0, "d"));
+    catalogue_unref(catalogue);
+}
+END_TEST
+
+START_TEST(many_names_and_a_copy)
+{
+    struct catalogue *catalogue = catalogue_new();
+    char text[64];
+    for (int i = 0; i < 1000; i++) {
+        snprintf(text, sizeof(text), "t%d", i);
+        catalogue_add(catalogue, span_text("d"), span_text(text));
+    }
+    struct catalogue *copy = catalogue_copy(catalogue);
+    ck_assert_uint_eq(copy->digest, catalogue->digest);
+    ck_assert_uint_eq(copy->count, 1000);
+    catalogue_unref(catalogue);
+    for (int i = 0; i < 1010; i++) {
+        snprintf(text, sizeof(text), "SELECT * FROM t%d", i);
+        ck_assert_int_eq(catalogue_names(copy, span_text(text), 0, "d"), i < 1000);
+    }
+    catalogue_unref(copy);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("catalogue");
+    TCase *tcase = tcase_create("catalogue");
+    tcase_add_loop_test(tcase, a_view_is_judged_by_what_it_reaches, 0,
+                        (int)(sizeof(views) / sizeof(views[0])));
+    tcase_add_loop_test(tcase, names_are_found, 0,
+                        (int)(sizeof(statements) / sizeof(statements[0])));
+    tcase_add_test(tcase, nothing_is_found_in_an_empty_one);
+    tcase_add_test(tcase, many_names_and_a_copy);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
