@@ -160,8 +160,11 @@ static bool judge(struct session *session, struct span sql, struct statement_cla
     command->previous = class->target == CLASS_PREVIOUS;
     command->read = class->target == CLASS_READ || class->target == CLASS_READ_TRX;
     command->repeatable = class->target == CLASS_READ;
-    if (command->read && (write_digests_has(session->worker->write_digests, class->digest) ||
-                          catalogue_keeps(session, sql)))
+    if (command->read && write_digests_has(session->worker->write_digests, class->digest))
+        command->read = false;
+    /* A statement prepared now may be a read again when it is executed. */
+    command->catalogued = command->read && catalogue_keeps(session, sql);
+    if (command->catalogued && command->code != COM_STMT_PREPARE)
         command->read = false;
     return apply_policy(session, sql, &class->hint);
 }

@@ -64,6 +64,7 @@ struct command {
     bool repeatable;   /* sent twice it does no harm: may run again when its server fails */
     bool previous;     /* speaks of the statement before */
     bool to_leader;    /* must run on the leader whatever else holds */
+    bool catalogued;   /* what it names is the leader's for now */
     bool streamed;     /* longer than COMMAND_HELD_MAX: only its beginning was seen */
     bool begun;        /* a part of the reply is with the client: no way back */
     bool waited;       /* causal_timeout is over */

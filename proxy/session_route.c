@@ -59,10 +59,10 @@ static uint64_t unreachable_slots(const struct session *session)
 static bool leader_only(const struct session *session)
 {
     const struct command *command = &session->command;
-    return command->to_leader || !command->read || session->sticky & STICKY_READS ||
-           session->vars.leader_only || session->vars.schema_dropped ||
-           session->vars.again.len > 0 || session->too_many_domains ||
-           (session->leader && session->leader->expired) ||
+    return command->to_leader || command->catalogued || !command->read ||
+           session->sticky & STICKY_READS || session->vars.leader_only ||
+           session->vars.schema_dropped || session->vars.again.len > 0 ||
+           session->too_many_domains || (session->leader && session->leader->expired) ||
            (keeps_connections(session) && !session->reader) ||
            !(session->status & SERVER_STATUS_AUTOCOMMIT) ||
            (in_server_schema(session) && !command->requested);
