@@ -3,6 +3,7 @@
 
 #include "proxy/base/log.h"
 #include "proxy/proto/capability.h"
+#include "proxy/proto/proxy_header.h"
 #include "proxy/worker.h"
 
 #include <assert.h>
@@ -154,6 +155,20 @@ static void on_failed_at_once(struct ev_loop *loop, struct ev_timer *timer, int 
                  strerror(-error));
 }
 
+/* Ahead of everything, whoever reads it: a server takes it before its greeting as well as after.
+ * A session goes on as it began, also when a reload changes send_proxy_protocol. */
+static int tell_address(struct backend *backend)
+{
+    const char *address = backend->identity->address;
+    if (!address && !(is_own(backend) && backend->worker->config->send_proxy_protocol))
+        return 0;
+    struct buf header = {0};
+    proxy_header_build(&header, address);
+    int error = stream_write_span(&backend->stream, buf_span(&header));
+    buf_free(&header);
+    return error;
+}
+
 struct backend *backend_open(struct worker *worker, const struct topology_server *server,
                              struct identity *identity, bool guarded,
                              const struct backend_events *events, void *owner)
@@ -184,11 +199,15 @@ struct backend *backend_open_placed(struct worker *worker, const struct topology
     backend->single_statements = !(identity->capabilities & CLIENT_MULTI_STATEMENTS);
     worker->counters.server_connects++;
     int fd = start_connect(server);
-    if (fd < 0) {
-        backend->stream.error = fd;
+    int error = fd;
+    if (fd >= 0) {
+        stream_open(&backend->stream, worker->loop, &worker->stream_pool, fd, on_stream, backend);
+        error = tell_address(backend);
+    }
+    if (error < 0) {
+        backend->stream.error = error;
         ev_timer_init(&backend->timer, on_failed_at_once, 0., 0.);
     } else {
-        stream_open(&backend->stream, worker->loop, &worker->stream_pool, fd, on_stream, backend);
         ev_timer_init(&backend->timer, on_timeout, worker->config->connect_timeout_ms / 1000., 0.);
     }
     ev_timer_start(worker->loop, &backend->timer);

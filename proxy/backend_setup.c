@@ -94,10 +94,12 @@ static void check_account(struct backend *backend, struct span seen)
     if (!span_equal(seen, buf_span(&matched)))
         backend_fail(backend, 1045, "28000",
                      "Access denied: the server sees this login as account '%.*s', but the client "
-                     "matched '%s'; accounts must match Causeway's address as they match the "
-                     "client's",
+                     "matched '%s'; accounts must match %s",
                      (int)(seen.len < 96 ? seen.len : 96), (const char *)seen.data,
-                     (const char *)matched.data);
+                     (const char *)matched.data,
+                     backend->identity->address
+                         ? "the client's address there too: does the server take PROXY headers?"
+                         : "Causeway's address as they match the client's");
     buf_free(&matched);
 }
 

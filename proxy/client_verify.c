@@ -89,6 +89,8 @@ static struct identity *make_identity(const struct session *session, const struc
     identity->relayed = !plugin;
     if (plugin && !plugin->renews)
         add_configured_secret(session, &identity->secret);
+    if (session->worker->config->send_proxy_protocol)
+        identity->address = memory_strdup(session->peer);
     identity->counted = account->limited;
     if (account->tls == ACCOUNT_TLS_SPECIFIED && account->tls_cipher[0])
         identity->tls_cipher = memory_strdup(account->tls_cipher);

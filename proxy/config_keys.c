@@ -81,6 +81,8 @@ static const struct config_key keys[] = {
     {CLUSTER(connect_timeout), IN_CONFIG(connect_timeout_ms), TIME(50, HOUR_MS), DEFAULT("3s")},
     {CLUSTER(log_server_id), IN_CONFIG(log_server_id), AUTO(1, UINT32_MAX), DEFAULT("auto")},
     {CLUSTER(server_tls), IN_CONFIG(server_tls), WORDS("off | required | verify"), DEFAULT("off")},
+    {CLUSTER(send_proxy_protocol), IN_CONFIG(send_proxy_protocol), WORDS("no | yes"),
+     DEFAULT("no")},
     {CLUSTER(server_ca), IN_CONFIG(server_ca), TEXT(4096)},
     {CLUSTER(server_cert), IN_CONFIG(server_cert), TEXT(4096)},
     {CLUSTER(server_key), IN_CONFIG(server_key), TEXT(4096)},

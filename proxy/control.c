@@ -144,6 +144,7 @@ static struct cluster_settings cluster_settings(const struct config *config,
                                      .max_lag_ms = config->policy.max_lag_ms,
                                      .log_server_id = config->log_server_id,
                                      .tls = service_tls(config),
+                                     .proxy_header = config->send_proxy_protocol,
                                      .count = config->server_count,
                                      .servers = servers};
 }

@@ -30,6 +30,7 @@ void identity_unref(struct identity *identity)
     free(identity->account_user);
     free(identity->account_host);
     buf_free(&identity->attributes);
+    free(identity->address);
     free(identity->tls_cipher);
     free(identity);
 }
@@ -52,7 +53,7 @@ bool identity_equal(const struct identity *a, const struct identity *b)
            a->account_digest == b->account_digest && a->capabilities == b->capabilities &&
            a->collation == b->collation && auth_secret_equal(&a->secret, &b->secret) &&
            text_equal(a->account_user, b->account_user) &&
-           text_equal(a->account_host, b->account_host);
+           text_equal(a->account_host, b->account_host) && text_equal(a->address, b->address);
 }
 
 bool identity_stands(const struct identity *identity, const struct accounts *accounts)

@@ -14,6 +14,7 @@ struct identity {
     struct auth_secret secret; /* wiped with the last reference */
     bool relayed;     /* without a secret: the client answers the servers, while it logs in */
     char *tls_cipher; /* the only one that the account may use (REQUIRE CIPHER), or NULL: any */
+    char *address;    /* that the servers are told with a PROXY header: the client's; NULL: none */
     bool counted;     /* the server limits this account's connections: none is kept for later */
     uint64_t account_digest;
     uint64_t capabilities; /* what the server connection asks for */

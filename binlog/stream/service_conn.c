@@ -6,6 +6,7 @@
 #include "binlog/stream/service_tls.h"
 #include "proxy/base/clock.h"
 #include "proxy/base/memory.h"
+#include "proxy/proto/proxy_header.h"
 
 #include <assert.h>
 #include <errmsg.h>
@@ -47,6 +48,7 @@ struct service_conn {
     int query_failed;
     MYSQL_RES *result;
     struct service_login login; /* must live as long as the opening */
+    struct buf proxy_header;    /* likewise */
     char *sql;                  /* must live as long as the query */
     char text[256];
     service_done done;
@@ -98,7 +100,8 @@ bool service_login_same(const struct service_login *a, const struct service_logi
            text_same(a->unix_path, b->unix_path) && text_same(a->user, b->user) &&
            text_same(a->password, b->password) && a->tls.wanted == b->tls.wanted &&
            a->tls.verify == b->tls.verify && text_same(a->tls.ca, b->tls.ca) &&
-           text_same(a->tls.cert, b->tls.cert) && text_same(a->tls.key, b->tls.key);
+           a->proxy_header == b->proxy_header && text_same(a->tls.cert, b->tls.cert) &&
+           text_same(a->tls.key, b->tls.key);
 }
 
 /* --- the library's calls --- */
@@ -160,6 +163,7 @@ static void conn_free(struct service_conn *conn)
     if (conn->result != NULL)
         mysql_free_result(conn->result);
     mysql_close(&conn->mysql);
+    buf_free(&conn->proxy_header);
     service_login_clear(&conn->login);
     free(conn->sql);
     free(conn);
@@ -443,6 +447,17 @@ static void tls_set(struct service_conn *conn)
         mysql_options(&conn->mysql, MYSQL_OPT_SSL_CA, tls->ca);
 }
 
+/* Behind a front that insists on a header; the server itself takes the connection as it comes. */
+static void proxy_header_set(struct service_conn *conn)
+{
+    if (!conn->login.proxy_header)
+        return;
+    proxy_header_build(&conn->proxy_header, NULL);
+    /* The library keeps the pointer. */
+    mysql_optionsv(&conn->mysql, MARIADB_OPT_PROXY_HEADER, conn->proxy_header.data,
+                   conn->proxy_header.len);
+}
+
 static void deadline_set(struct service_conn *conn, uint32_t timeout_ms)
 {
     conn->timed_out = false;
@@ -470,6 +485,7 @@ struct service_conn *service_conn_open(struct ev_loop *loop, const struct servic
     conn->timer.data = conn;
     options_set(conn);
     tls_set(conn);
+    proxy_header_set(conn);
     deadline_set(conn, login->timeout_ms);
     conn_first_step(conn, connect_start(conn));
     return conn;

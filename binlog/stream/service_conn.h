@@ -34,6 +34,7 @@ struct service_login {
     const char *password;
     uint32_t timeout_ms; /* for connecting and logging in together */
     struct service_tls tls;
+    bool proxy_header; /* the connection begins with a PROXY header of its own (LOCAL) */
 };
 
 /* The answer to an opening or a query. Everything in it is gone after the callback. */

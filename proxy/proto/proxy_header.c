@@ -17,6 +17,9 @@ enum {
     V2_TCP6 = 0x21,
     V2_TCP4_BYTES = 12,
     V2_TCP6_BYTES = 36,
+    V2_UNIX = 0x31,
+    V2_UNIX_BYTES = 216,
+    PORTS_BYTES = 4,
     NETWORK_MAX_BYTES = 64,
 };
 
@@ -142,6 +145,39 @@ int proxy_header_parse(struct span bytes, struct proxy_header *header)
     if (v2 > 0)
         return v2_parse(bytes, header);
     return v1 == 0 || v2 == 0 ? 0 : -ENOENT;
+}
+
+static void v2_begin(struct buf *out, uint8_t command, uint8_t family, uint8_t len)
+{
+    buf_append(out, v2_signature, sizeof(v2_signature) - 1);
+    const uint8_t fixed[] = {command, family, 0, len};
+    buf_append(out, fixed, sizeof(fixed));
+}
+
+/* Both ends' addresses, of which only the first is known, and ports. */
+static void v2_addresses(struct buf *out, uint8_t family, const void *address, size_t address_len)
+{
+    static const uint8_t zeroes[sizeof(struct in6_addr) + PORTS_BYTES];
+    size_t rest = address_len + PORTS_BYTES;
+    v2_begin(out, V2_PROXY, family, (uint8_t)(address_len + rest));
+    buf_append(out, address, address_len);
+    buf_append(out, zeroes, rest);
+}
+
+void proxy_header_build(struct buf *out, const char *address)
+{
+    static const uint8_t no_path[V2_UNIX_BYTES];
+    uint8_t numeric[sizeof(struct in6_addr)];
+    if (!address) {
+        v2_begin(out, V2_LOCAL, 0, 0);
+    } else if (inet_pton(AF_INET, address, numeric) == 1) {
+        v2_addresses(out, V2_TCP4, numeric, sizeof(struct in_addr));
+    } else if (inet_pton(AF_INET6, address, numeric) == 1) {
+        v2_addresses(out, V2_TCP6, numeric, sizeof(struct in6_addr));
+    } else {
+        v2_begin(out, V2_PROXY, V2_UNIX, V2_UNIX_BYTES);
+        buf_append(out, no_path, sizeof(no_path));
+    }
 }
 
 /* --- networks --- */

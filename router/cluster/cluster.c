@@ -33,6 +33,7 @@ void cluster_login_of(const struct server *server, struct service_login *login)
     login->user = server->cluster->user;
     login->password = server->cluster->password;
     login->tls = server->cluster->tls;
+    login->proxy_header = server->cluster->proxy_header;
     /* The library compares the certificate with the host that it is given. */
     if (login->tls.verify && login->host != NULL)
         login->host = place->host;
@@ -481,6 +482,8 @@ static bool settings_copy(struct cluster *cluster, const struct cluster_settings
         cluster->password = memory_strdup(settings->password);
     }
     login_changed |= tls_copy(cluster, &settings->tls);
+    login_changed |= cluster->proxy_header != settings->proxy_header;
+    cluster->proxy_header = settings->proxy_header;
     if (login_changed || cluster->log_server_id != settings->log_server_id)
         cluster_log_stop(cluster); /* cluster_decide starts it again */
     cluster->log_server_id = settings->log_server_id;

@@ -31,6 +31,7 @@ struct cluster_settings {
     uint32_t max_lag_ms;    /* a follower further behind is out of rotation */
     uint32_t log_server_id; /* that the leader's log is followed with; 0: derived */
     struct service_tls tls; /* of its connections to the servers */
+    bool proxy_header;      /* they begin with one */
     size_t count;
     const struct cluster_server_settings *servers;
 };

@@ -49,6 +49,7 @@ struct cluster {
     char *user;
     char *password;
     struct service_tls tls; /* its strings are owned */
+    bool proxy_header;
     uint32_t probe_interval_ms;
     uint32_t max_lag_ms;
     unsigned count;

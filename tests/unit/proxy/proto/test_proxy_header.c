@@ -80,6 +80,43 @@ START_TEST(a_header_is_read)
 END_TEST
 
 static const struct {
+    const char *address;
+    const char *bytes;
+    size_t len;
+} built[] = {
+    {NULL, BYTES(V2 "\x20\0\0\0")},
+    {"192.0.2.7", BYTES(V2 "\x21\x11\0\x0c\xc0\0\2\7\0\0\0\0\0\0\0\0")},
+    {"2001:db8::7", BYTES(V2 "\x21\x21\0\x24 \1\r\xb8\0\0\0\0\0\0\0\0\0\0\0\7"
+                             "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0")},
+};
+
+START_TEST(a_header_is_built)
+{
+    struct buf out = {0};
+    proxy_header_build(&out, built[_i].address);
+    ck_assert_uint_eq(out.len, built[_i].len);
+    ck_assert_mem_eq(out.data, built[_i].bytes, out.len);
+    struct proxy_header header;
+    ck_assert_int_eq(proxy_header_parse(buf_span(&out), &header), 1);
+    ck_assert_uint_eq(header.len, out.len);
+    ck_assert_str_eq(header.address, built[_i].address ? built[_i].address : "");
+    buf_free(&out);
+}
+END_TEST
+
+START_TEST(one_for_a_unix_socket_is_built)
+{
+    struct buf out = {0};
+    proxy_header_build(&out, "localhost");
+    ck_assert_uint_eq(out.len, 16 + 216);
+    ck_assert_mem_eq(out.data, V2 "\x21\x31\0\xd8", 16);
+    for (size_t i = 16; i < out.len; i++)
+        ck_assert_uint_eq(out.data[i], 0);
+    buf_free(&out);
+}
+END_TEST
+
+static const struct {
     const char *networks;
     const char *address;
     bool hold;
@@ -128,6 +165,8 @@ int main(void)
     Suite *suite = suite_create("proxy_header");
     TCase *tcase = tcase_create("proxy_header");
     tcase_add_loop_test(tcase, a_header_is_read, 0, COUNT(headers));
+    tcase_add_loop_test(tcase, a_header_is_built, 0, COUNT(built));
+    tcase_add_test(tcase, one_for_a_unix_socket_is_built);
     tcase_add_loop_test(tcase, networks_hold_addresses, 0, COUNT(networks));
     tcase_add_loop_test(tcase, bad_networks_are_named_so, 0, COUNT(bad_networks));
     suite_add_tcase(suite, tcase);
