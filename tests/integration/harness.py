@@ -280,6 +280,8 @@ def merged_settings(overrides):
 class Causeway:
     """A Causeway process before a cluster, with a proxy.ini made for it."""
 
+    prefix = ()  # a tool to run it under
+
     def __init__(self, cluster, folder, overrides=None):
         self.cluster = cluster
         self.folder = pathlib.Path(folder)
@@ -325,7 +327,7 @@ class Causeway:
         environment.setdefault("TSAN_OPTIONS", "halt_on_error=0:second_deadlock_stack=1")
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [BINARY, "run", "-c", self.config], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                [*self.prefix, BINARY, "run", "-c", self.config], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 cwd=self.folder, env=environment,
             )
         wait_until(self.greets, "Causeway to greet")
