@@ -1,7 +1,9 @@
 /* A connection to a server: see backend.h. The login is in backend_auth.c. */
 #include "proxy/backend.h"
 
+#include "proxy/base/clock.h"
 #include "proxy/base/log.h"
+#include "proxy/base/memory.h"
 #include "proxy/proto/capability.h"
 #include "proxy/proto/proxy_header.h"
 #include "proxy/worker.h"
@@ -12,7 +14,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { LOGIN_PACKET_MAX = 64 << 10 };
+enum {
+    LOGIN_PACKET_MAX = 64 << 10,
+    SCHEMA_BELIEVED_MS = 1000,
+};
 
 void backend_fail(struct backend *backend, uint16_t code, const char *sqlstate, const char *format,
                   ...)
@@ -38,6 +43,24 @@ const char *backend_server_name(const struct backend *backend)
 {
     const struct topology_server *server = worker_server(backend->worker, (int)backend->slot);
     return server ? server->name : "a server that is gone";
+}
+
+void backend_note_schema(struct backend *backend, const char *schema)
+{
+    backend->has_schema = backend->has_schema || schema;
+    backend->schema_until_ms = clock_now_ms() + SCHEMA_BELIEVED_MS;
+    backend->schema_ddl = atomic_load(&backend->worker->shared->ddl);
+    if (schema && backend->schema && strcmp(schema, backend->schema) == 0)
+        return;
+    free(backend->schema);
+    backend->schema = schema ? memory_strdup(schema) : NULL;
+}
+
+bool backend_is_in_schema(const struct backend *backend, const char *schema)
+{
+    return backend->schema && strcmp(backend->schema, schema) == 0 &&
+           clock_now_ms() < backend->schema_until_ms &&
+           backend->schema_ddl == atomic_load(&backend->worker->shared->ddl);
 }
 
 int backend_peek_packet(struct backend *backend, struct span *payload, uint8_t *seq)
@@ -113,6 +136,7 @@ static int start_connect(const struct topology_server *server)
     int fd = socket(server->address.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
+    stream_set_options(fd);
     if (connect(fd, &server->address.any, server->address_len) < 0 && errno != EINPROGRESS &&
         errno != EAGAIN) {
         int error = -errno;
@@ -228,6 +252,7 @@ void backend_close(struct backend *backend, const char *why)
     free(backend->confirmed);
     backend->confirmed = NULL;
     free(backend->login_schema);
+    free(backend->schema);
     backend->login_schema = NULL;
     if (backend->parting)
         worker->pool.parting--;

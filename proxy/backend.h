@@ -57,6 +57,8 @@ struct backend {
     bool tainted;                  /* may hold state that a reset keeps (a role): never pooled */
     bool expired;                  /* the password is: the server does little but change it */
     bool attributed;               /* connection attributes were negotiated */
+    bool attributes_shown;         /* … and the server keeps them (performance_schema) */
+    bool spotless;                 /* since its set-up it has run nothing that a reset undoes */
     bool single_statements;        /* multi-statements are off here */
     bool needs_reset;              /* COM_RESET_CONNECTION must go ahead of the next statement */
     bool needs_setup;              /* COM_RESET_CONNECTION undid the set-up: send it ahead again */
@@ -64,9 +66,13 @@ struct backend {
     bool reused;                   /* has served before: its server may have closed it meanwhile */
     bool parting;                  /* it is asked what its session must keep: see lend.c */
     bool place_passed;             /* its place was given to another connection */
-    bool has_schema;               /* a schema is set here, which a reset keeps */
-    bool starts_autocommit;        /* the server's default */
-    bool has_init_connect;         /* its login ran an init_connect, which a reset does not */
+    bool has_schema;               /* a schema is set here, which a reset keeps … */
+    char *schema;                  /* … this one; NULL: not known */
+    uint64_t schema_until_ms; /* until then the server need not be asked whether it exists … */
+    unsigned schema_ddl;      /* … unless shared->ddl went on from here */
+    bool stale_answers;       /* FOUND_ROWS() and the like would tell of another session */
+    bool starts_autocommit;   /* the server's default */
+    bool has_init_connect;    /* its login ran an init_connect, which a reset does not */
     unsigned slot;
     uint32_t server_id; /* which server this was */
     uint64_t
@@ -101,8 +107,18 @@ void backend_close(struct backend *backend, const char *why);
 void backend_answer(struct backend *backend, struct span payload);
 
 /* Makes a READY connection as good as new (COM_CHANGE_USER: variables, user variables, temporary
- * tables, locks, role), then set-up again; ready() or failed() follows. */
+ * tables, locks, role, schema), then set-up again; ready() or failed() follows. */
 void backend_reset(struct backend *backend);
+
+/* The same with COM_RESET_CONNECTION, which costs no login but keeps schema, role, attributes, and
+ * does not run init_connect; ready() or failed() follows. */
+void backend_reset_quickly(struct backend *backend);
+
+/* The connection is in that schema (NULL: none, or not known which). */
+void backend_note_schema(struct backend *backend, const char *schema);
+
+/* Is it known to be in that schema, which still existed just now? */
+bool backend_is_in_schema(const struct backend *backend, const char *schema);
 
 /* Sets an expired connection up again, to see whether its password was changed; ready() or failed()
  * follows. */

@@ -127,7 +127,7 @@ static void take_login_reply(struct backend *backend, struct span payload, uint8
     } else if (first == 0x00 && !ok_parse(payload, &ok)) {
         backend->status = ok.status;
         backend->starts_autocommit = ok.status & SERVER_STATUS_AUTOCOMMIT;
-        backend_setup_start(backend);
+        backend_setup_start(backend, false);
     } else {
         backend_broken(backend, "login reply");
     }
@@ -182,7 +182,7 @@ void backend_answer(struct backend *backend, struct span payload)
 void backend_set_up_again(struct backend *backend)
 {
     start_timer(backend);
-    backend_setup_start(backend);
+    backend_setup_start(backend, false);
 }
 
 void backend_reset(struct backend *backend)
@@ -205,9 +205,18 @@ void backend_reset(struct backend *backend)
     buf_free(&attributes);
     /* What was prepared on it is gone: to its next session it is another connection. */
     backend->serial = ++backend->worker->pool.next_serial;
+    backend_note_schema(backend, NULL);
     backend->has_schema = false;
     backend->anew = true;
     backend->state = BACKEND_LOGIN;
     start_timer(backend);
     backend_write_out(backend, &out);
+}
+
+void backend_reset_quickly(struct backend *backend)
+{
+    backend->serial = ++backend->worker->pool.next_serial;
+    backend->anew = true;
+    start_timer(backend);
+    backend_setup_start(backend, true);
 }

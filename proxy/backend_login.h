@@ -6,8 +6,8 @@
 #include "proxy/backend.h"
 #include "proxy/proto/handshake.h"
 
-/* Logged in: sends the set-up. */
-void backend_setup_start(struct backend *backend);
+/* Logged in: sends the set-up; `reset`: COM_RESET_CONNECTION ahead of it. */
+void backend_setup_start(struct backend *backend, bool reset);
 /* Takes one packet of its answers; setup_replies_due says how many are still to come. */
 void backend_setup_take(struct backend *backend, struct span payload);
 /* All were taken: the connection is its owner's. */

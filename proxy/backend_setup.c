@@ -12,7 +12,7 @@
 enum {
     ER_MUST_CHANGE_PASSWORD = 1820,
     SETUP_OK_PACKETS = 1,
-    LOOK_PACKETS = 6, /* count, three definitions, row, terminator */
+    LOOK_PACKETS = 7, /* count, four definitions, row, terminator */
 };
 
 void backend_broken(struct backend *backend, const char *where)
@@ -49,12 +49,18 @@ static bool looks(const struct backend *backend)
     return backend->checks_account || backend->confirmed;
 }
 
-void backend_setup_start(struct backend *backend)
+void backend_setup_start(struct backend *backend, bool reset)
 {
     struct buf out = {0};
-    backend_setup_packet(backend, &out);
     backend->setup_replies_due = SETUP_OK_PACKETS;
-    if (backend->guarded) {
+    if (reset) {
+        size_t begin = packet_begin(&out);
+        buf_append_u8(&out, COM_RESET_CONNECTION);
+        packet_end(&out, begin, 0);
+        backend->setup_replies_due++;
+    }
+    backend_setup_packet(backend, &out);
+    if (backend->guarded && !reset) {
         free(backend->confirmed);
         backend->confirmed = memory_zalloc(sizeof(*backend->confirmed));
         positions_read(backend->worker->shared->positions, backend->slot, backend->confirmed);
@@ -63,7 +69,7 @@ void backend_setup_start(struct backend *backend)
         size_t begin = packet_begin(&out);
         buf_append_u8(&out, COM_QUERY);
         buf_append_text(&out, "SELECT CURRENT_USER(), @@global.gtid_slave_pos, "
-                              "@@global.init_connect <> ''");
+                              "@@global.init_connect <> '', @@global.performance_schema");
         packet_end(&out, begin, 0);
         backend->setup_replies_due += LOOK_PACKETS;
     }
@@ -77,6 +83,7 @@ void backend_setup_start(struct backend *backend)
 void backend_setup_finish(struct backend *backend)
 {
     backend->state = BACKEND_READY;
+    backend->spotless = true;
     if (!backend->ready_us)
         backend->ready_us = clock_now_us();
     backend->checks_account = backend->checks_account && backend->expired;
@@ -133,6 +140,8 @@ static void check_look(struct backend *backend, struct span payload)
     struct span account = read_lenenc_span(&reader);
     struct span position = read_lenenc_span(&reader);
     backend->has_init_connect = !span_equal(read_lenenc_span(&reader), span_text("0"));
+    backend->attributes_shown =
+        backend->attributed && !span_equal(read_lenenc_span(&reader), span_text("0"));
     if (reader.bad)
         backend_broken(backend, "row of the set-up");
     else if (backend->checks_account)

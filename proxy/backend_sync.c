@@ -47,6 +47,7 @@ static void add_beginnings(struct session *session, struct backend *backend, str
         buf_append_span(&text, span_of(sql.data + 2, sql.len - 2));
         add_command(session, out, COM_QUERY, buf_span(&text));
         buf_free(&text);
+        backend->spotless = false;
     }
     buf_free(&sql);
     backend->anew = false;
@@ -56,8 +57,10 @@ static void add_variables(struct session *session, struct backend *backend, stru
 {
     struct buf sql = {0};
     sessvars_replay(&session->vars, backend->vars_version, backend->guarded, &sql);
-    if (sql.len)
+    if (sql.len) {
         add_command(session, out, COM_QUERY, buf_span(&sql));
+        backend->spotless = false;
+    }
     sql.len = 0;
     sessvars_replay_role(&session->vars, backend->vars_version, &sql);
     if (sql.len) {
@@ -65,9 +68,12 @@ static void add_variables(struct session *session, struct backend *backend, stru
         backend->tainted = true; /* a role outlasts a reset (measured) */
     }
     buf_free(&sql);
-    if (session->vars.schema && session->vars.schema_version > backend->vars_version)
-        add_command(session, out, COM_INIT_DB, span_text(session->vars.schema));
-    backend->has_schema = backend->has_schema || session->vars.schema;
+    const char *schema = session->vars.schema;
+    if (schema && session->vars.schema_version > backend->vars_version &&
+        !backend_is_in_schema(backend, schema)) {
+        add_command(session, out, COM_INIT_DB, span_text(schema));
+        backend_note_schema(backend, schema);
+    }
     backend->vars_version = session->vars.version;
 }
 
@@ -120,6 +126,7 @@ static void add_wanted(struct session *session, struct backend *backend, struct 
     add_command(session, out, COM_QUERY, buf_span(&sql));
     buf_free(&sql);
     backend->needs_setup = true;
+    backend->spotless = false;
     command->own_tracking = !mixed;
 }
 
@@ -145,6 +152,8 @@ static void compose(struct session *session, struct backend *backend, struct buf
         add_command(session, out, COM_RESET_CONNECTION, (struct span){0});
         backend->needs_reset = false;
         backend->needs_setup = true;
+        backend->spotless = true;
+        backend->stale_answers = false;
     }
     if (backend->needs_setup) {
         backend_setup_packet(backend, out);
@@ -166,6 +175,7 @@ static void compose(struct session *session, struct backend *backend, struct buf
         add_wanted(session, backend, out);
     if (must_prepare(session, backend)) {
         add_command(session, out, COM_STMT_PREPARE, buf_span(&command->statement->sql));
+        backend->spotless = false;
         command->prelude_prepares = true;
     }
 }
@@ -235,6 +245,33 @@ static enum step speak_expired(struct session *session, struct backend *backend)
     return STEP_MORE;
 }
 
+/* The command is a plain read, after which a connection is as it was but for what CLASS_PREVIOUS is
+ * about. */
+static bool leaves_nothing(const struct session *session, const struct backend *backend)
+{
+    const struct command *command = &session->command;
+    if (command->code == COM_CONNECT || command->code == COM_PING)
+        return true;
+    return command->code == COM_QUERY && command->read && !command->previous &&
+           session->trx != backend && (command->flags & ~(uint32_t)CLASS_PLAIN_READ) == 0;
+}
+
+/* A connection that was not reset since it served another session still answers FOUND_ROWS() and
+ * ROW_COUNT() for that one, until the first statement that has answers of its own. */
+static void forget_other_session(const struct command *command, struct backend *backend)
+{
+    bool neutral =
+        command->code == COM_CONNECT || command->code == COM_PING || command->flags & CLASS_SET;
+    if (!backend->stale_answers || neutral)
+        return;
+    backend->stale_answers = false;
+    if (!command->previous)
+        return;
+    backend->needs_reset = true;
+    backend->vars_version = 0;
+    backend->serial = ++backend->worker->pool.next_serial;
+}
+
 enum step step_prelude(struct session *session)
 {
     struct command *command = &session->command;
@@ -269,11 +306,13 @@ enum step step_prelude(struct session *session)
         return speak_expired(session, backend);
     if (session->vars.asks && ask_leader(session))
         return STEP_WAIT;
+    forget_other_session(command, backend);
     if (!in_step(session, backend))
         compose(session, backend, out);
     if (stood_long && command->prelude_due == 0)
         add_command(session, out, COM_PING, (struct span){0});
     backend->reused = backend->reused || stood_long;
+    backend->spotless = backend->spotless && leaves_nothing(session, backend);
     if (command->prelude_due > 0) {
         open_answer(session);
         /* Only what does no harm may follow a set-up that might fail. A login has nothing to

@@ -81,38 +81,38 @@ static struct backend **place_for(struct session *session, bool guarded)
     return guarded ? &session->reader : &session->leader;
 }
 
-/* A connection that served somebody else: a reset makes it as new but for its schema, and for what
- * an init_connect set at its login. */
-static enum step take_over(struct session *session, struct backend *backend)
+/* A connection that is new to the session. What it has been used for since its set-up needs a reset
+ * first; a schema is kept by that, and so is what an init_connect has set at its login. */
+static enum step take(struct session *session, struct backend *backend, bool used)
 {
-    struct worker *worker = session->worker;
-    take_back(backend);
     *place_for(session, backend->guarded) = backend;
     backend_adopt(backend, &session_backend_events, session);
-    worker->counters.server_lends++;
     backend->vars_version = 0;
     backend->anew = true;
     backend->reused = true;
-    if (backend->has_init_connect || (backend->has_schema && !session->vars.schema)) {
+    if ((used && backend->has_init_connect) || (backend->has_schema && !session->vars.schema)) {
         session->running = backend;
         session_enter(session, SESSION_WAIT_SERVER);
         backend_reset(backend);
         return STEP_WAIT;
     }
-    backend->serial = ++worker->pool.next_serial;
-    backend->needs_reset = true;
+    backend->stale_answers = !used;
+    backend->needs_reset = used || session->was_reset;
+    if (used)
+        backend->serial = ++session->worker->pool.next_serial;
     return session_use(session, backend);
+}
+
+static enum step take_over(struct session *session, struct backend *backend)
+{
+    take_back(backend);
+    session->worker->counters.server_lends++;
+    return take(session, backend, !backend->spotless);
 }
 
 static enum step take_idle(struct session *session, struct backend *backend)
 {
-    *place_for(session, backend->guarded) = backend;
-    backend_adopt(backend, &session_backend_events, session);
-    backend->vars_version = 0;
-    backend->anew = true;
-    backend->reused = true;
-    backend->needs_reset = session->was_reset;
-    return session_use(session, backend);
+    return take(session, backend, false);
 }
 
 /* The place is taken already. */
@@ -126,7 +126,7 @@ static enum step open_new(struct session *session, const struct topology_server 
     /* Once the password turns out to be expired, the server takes no schema any more. */
     if (!guarded && session->command.code == COM_CONNECT && session->vars.schema) {
         (*place)->login_schema = memory_strdup(session->vars.schema);
-        (*place)->has_schema = true;
+        backend_note_schema(*place, session->vars.schema);
     }
     session->running = *place;
     session_enter(session, SESSION_WAIT_SERVER);

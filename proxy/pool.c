@@ -3,9 +3,10 @@
 
 #include "proxy/backend.h"
 #include "proxy/base/clock.h"
+#include "proxy/proto/capability.h"
 #include "proxy/worker.h"
 
-static void on_ready(struct backend *backend)
+static void lay_down(struct backend *backend)
 {
     struct worker *worker = backend->worker;
     struct pool *pool = &worker->pool;
@@ -14,6 +15,11 @@ static void on_ready(struct backend *backend)
     list_prepend(&pool->idle[backend->slot], &backend->node);
     pool->idle_count++;
     pool->serving |= UINT64_C(1) << backend->slot; /* if anybody waits */
+}
+
+static void on_ready(struct backend *backend)
+{
+    lay_down(backend);
 }
 
 static void drop_idle(struct backend *backend, const char *why)
@@ -78,8 +84,18 @@ void pool_put(struct worker *worker, struct backend *backend)
     }
     backend_adopt(backend, &pool_events, NULL);
     backend->idle_since_ms = 0;
+    /* What only a login does. */
+    bool as_login = backend->has_init_connect || backend->attributes_shown ||
+                    backend->identity->capabilities & (CLIENT_INTERACTIVE | CLIENT_IGNORE_SPACE);
+    if (backend->spotless && !as_login && !(backend->status & SERVER_STATUS_IN_TRANS)) {
+        lay_down(backend);
+        return;
+    }
     list_append(&worker->pool.resetting, &backend->node);
-    backend_reset(backend);
+    if (as_login)
+        backend_reset(backend);
+    else
+        backend_reset_quickly(backend);
 }
 
 struct backend *pool_take(struct worker *worker, unsigned slot, const struct identity *identity,

@@ -143,7 +143,9 @@ static int note_state(struct session *session, const struct ok_reply *ok, bool *
         } else if (entry.type != TRACK_TRANSACTION_STATE &&
                    (!backend->guarded || session->trx == backend)) {
             note_change(session, &entry);
-            backend->has_schema = backend->has_schema || entry.type == TRACK_SCHEMA;
+            backend->spotless = false;
+            if (entry.type == TRACK_SCHEMA)
+                backend_note_schema(backend, session->vars.schema);
         }
     }
     if (in_step)
@@ -321,6 +323,8 @@ void relay_note_end(struct session *session)
     if (backend->guarded)
         return;
     note_sticky(session);
+    if (command->flags & (CLASS_DDL | CLASS_OPAQUE | CLASS_MULTI))
+        atomic_fetch_add(&session->worker->shared->ddl, 1);
     if (command->failed)
         return;
     note_collation(session);

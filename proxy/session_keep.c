@@ -130,6 +130,7 @@ void keep_note_ok(struct session *session, const struct ok_reply *ok)
 {
     struct aftermath *aftermath = &session->aftermath;
     aftermath->diagnostics = ok->warnings > 0;
+    session->running->spotless = session->running->spotless && ok->warnings == 0;
     aftermath->row_count = ok->header == 0x00 ? (int64_t)ok->affected_rows : -1;
     if (ok->header != 0x00)
         aftermath->found_rows = session->parser.rows;
@@ -145,6 +146,7 @@ void keep_note_err(struct session *session)
 {
     session->aftermath.diagnostics = true;
     session->aftermath.row_count = -1;
+    session->running->spotless = false;
 }
 
 /* What its leader connection may have that no reply tells of. */

@@ -31,6 +31,7 @@ struct shared {
     struct places *places;                  /* at the servers, for max_server_connections */
     atomic_uint clients;                    /* connected now, for max_clients */
     atomic_uint_fast64_t catalogue_changes; /* statements that may have changed the catalogue */
+    atomic_uint ddl;                        /* statements that may have dropped a schema */
     struct mailbox *control;                /* of the control thread */
 };
 

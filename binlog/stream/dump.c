@@ -15,6 +15,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -503,6 +504,8 @@ static void dumping_start(struct dump *dump, int fd, struct ssl_st *ssl)
 {
     int result;
 
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK); /* Connector/C's own way is to block */
+    stream_set_options(fd);
     stream_open(&dump->stream, dump->loop, &dump->pool, fd, on_stream, dump);
     if (ssl != NULL)
         tls_adopt(&dump->stream, ssl);

@@ -3,6 +3,7 @@
 
 #include "proxy/base/list.h"
 #include "proxy/base/log.h"
+#include "proxy/net/stream.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -141,6 +142,7 @@ int listener_bind(const char *text, unsigned mode, bool reuse_port)
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     if (reuse_port && address.ss_family != AF_UNIX)
         setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+    stream_set_options(fd);
     error = bind_socket(fd, &address, address_len, mode);
     if (!error && listen(fd, BACKLOG) < 0)
         error = -errno;

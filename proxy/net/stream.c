@@ -6,7 +6,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -110,7 +109,7 @@ static void on_event(struct ev_loop *loop, struct ev_io *watcher, int events)
         stream->handler(stream, STREAM_READABLE);
 }
 
-static void set_socket_options(int fd)
+void stream_set_options(int fd)
 {
     int on = 1;
     int idle = KEEPALIVE_IDLE_S;
@@ -122,14 +121,12 @@ static void set_socket_options(int fd)
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval));
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
-    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
 }
 
 void stream_open(struct stream *stream, struct ev_loop *loop, struct stream_pool *pool, int fd,
                  stream_handler handler, void *owner)
 {
     *stream = (struct stream){.loop = loop, .pool = pool, .handler = handler, .owner = owner};
-    set_socket_options(fd);
     ev_io_init(&stream->watcher, on_event, fd, EV_READ);
     ev_io_start(loop, &stream->watcher);
 }

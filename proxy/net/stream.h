@@ -62,7 +62,11 @@ struct stream {
     bool busy_peer; /* the last receive filled its buffer: take a large one next time */
 };
 
-/* Takes over `fd` (made non-blocking, TCP_NODELAY, keepalive) and starts reading. */
+/* TCP_NODELAY and keepalive, for a socket that connects; what a listening one has, those that it
+ * accepts inherit. */
+void stream_set_options(int fd);
+
+/* Takes over `fd`, which is non-blocking, and starts reading. */
 void stream_open(struct stream *stream, struct ev_loop *loop, struct stream_pool *pool, int fd,
                  stream_handler handler, void *owner);
 /* Gives everything back and closes the socket. Harmless when not open. Pending output is lost. */

