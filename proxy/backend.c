@@ -218,6 +218,7 @@ struct backend *backend_open_placed(struct worker *worker, const struct topology
     backend->serial = ++worker->pool.next_serial;
     backend->checks_account = identity->account_user != NULL;
     backend->anew = true;
+    backend->settings = worker_settings(worker);
     if (is_own(backend))
         places_count_own(worker->shared->places, server->slot, true);
     backend->single_statements = !(identity->capabilities & CLIENT_MULTI_STATEMENTS);

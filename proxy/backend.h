@@ -72,6 +72,7 @@ struct backend {
     unsigned schema_ddl;      /* … unless shared->ddl went on from here */
     bool stale_answers;       /* FOUND_ROWS() and the like would tell of another session */
     bool starts_autocommit;   /* the server's default */
+    uint64_t settings;        /* worker_settings() when it was last given its defaults */
     bool has_init_connect;    /* its login ran an init_connect, which a reset does not */
     unsigned slot;
     uint32_t server_id; /* which server this was */

@@ -208,6 +208,7 @@ void backend_reset(struct backend *backend)
     backend_note_schema(backend, NULL);
     backend->has_schema = false;
     backend->anew = true;
+    backend->settings = worker_settings(backend->worker);
     backend->state = BACKEND_LOGIN;
     start_timer(backend);
     backend_write_out(backend, &out);

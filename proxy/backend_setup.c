@@ -3,6 +3,7 @@
 
 #include "proxy/base/clock.h"
 #include "proxy/base/memory.h"
+#include "proxy/proto/capability.h"
 #include "proxy/proto/command.h"
 #include "proxy/proto/reply.h"
 #include "proxy/worker.h"
@@ -40,6 +41,13 @@ void backend_setup_packet(const struct backend *backend, struct buf *out)
                          "@@session.session_track_transaction_info='CHARACTERISTICS'");
     if (backend->guarded)
         buf_append_text(out, ", @@session.tx_read_only=1");
+    const struct topology_server *server = worker_server(backend->worker, (int)backend->slot);
+    if (backend->guarded && server && server->defaults[0]) {
+        buf_append_text(out, server->defaults);
+        if (backend->identity->capabilities & CLIENT_IGNORE_SPACE)
+            buf_append_text(out,
+                            ", @@session.sql_mode=CONCAT(@@session.sql_mode, ',IGNORE_SPACE')");
+    }
     packet_end(out, begin, 0);
 }
 

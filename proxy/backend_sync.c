@@ -10,6 +10,7 @@
 #include "proxy/proto/reply.h"
 #include "proxy/session.h"
 #include "proxy/worker.h"
+#include "router/cluster/defaults.h"
 #include "router/set_targets.h"
 
 #include <inttypes.h>
@@ -148,15 +149,24 @@ static void compose(struct session *session, struct backend *backend, struct buf
     command->prelude_again = 0;
     command->prelude_prepares = false;
     bool was_reset = backend->needs_reset;
+    /* What an init_connect has set was not reported. */
+    if (command->code == COM_CONNECT && !backend->guarded && backend->has_init_connect) {
+        session->vars.again.len = 0;
+        buf_append_text(&session->vars.again, defaults_report_sql);
+        backend->needs_setup = true;
+    }
     if (backend->needs_reset) {
         add_command(session, out, COM_RESET_CONNECTION, (struct span){0});
         backend->needs_reset = false;
         backend->needs_setup = true;
         backend->spotless = true;
         backend->stale_answers = false;
+        backend->settings = worker_settings(session->worker);
     }
     if (backend->needs_setup) {
         backend_setup_packet(backend, out);
+        if (backend->guarded) /* it sets defaults, too */
+            backend->vars_version = 0;
         command->prelude_due++;
         backend->needs_setup = false;
         if (!backend->guarded && session->vars.again.len) {

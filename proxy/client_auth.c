@@ -260,6 +260,7 @@ enum step client_auth_finish(struct session *session)
         return STEP_MORE;
     struct ok_reply ok = {.status = session->status};
     struct buf out = {0};
+    session->settings = session->running->settings;
     /* As a server reports it, after a login and after COM_CHANGE_USER (measured). */
     struct buf state = {0};
     if (session->vars.schema)

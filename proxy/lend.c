@@ -312,7 +312,9 @@ enum step lend_acquire(struct session *session, const struct topology_server *se
     if (places_take(places, slot, limit_of(worker)))
         return open_new(session, server, guarded);
     backend = find_lent(worker, slot, session->identity, guarded, KEEP_NOT);
-    if (backend)
+    /* A reset does not run init_connect again: a login needs a connection of its own. */
+    bool login = session->command.code == COM_CONNECT && !guarded;
+    if (backend && !(login && backend->has_init_connect))
         return take_over(session, backend);
     if (close_spare(worker, slot, false) && places_take(places, slot, limit_of(worker)))
         return open_new(session, server, guarded);

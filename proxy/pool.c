@@ -76,7 +76,8 @@ static bool role_fits(const struct worker *worker, const struct backend *backend
 void pool_put(struct worker *worker, struct backend *backend)
 {
     list_remove(&backend->node);
-    if (backend->tainted || backend->parting || worker->draining ||
+    bool unique = !backend->guarded && backend->has_init_connect; /* no reset runs it again */
+    if (backend->tainted || backend->parting || unique || worker->draining ||
         backend->state != BACKEND_READY || !role_fits(worker, backend) ||
         !identity_pooled(backend->identity)) {
         backend_close(backend, "its session ended");
@@ -101,10 +102,14 @@ void pool_put(struct worker *worker, struct backend *backend)
 struct backend *pool_take(struct worker *worker, unsigned slot, const struct identity *identity,
                           bool guarded)
 {
-    list_for_each (node, &worker->pool.idle[slot]) {
+    list_for_each_safe (node, &worker->pool.idle[slot]) {
         struct backend *backend = list_object(node, struct backend, node);
         if (backend->guarded != guarded || !identity_equal(backend->identity, identity))
             continue;
+        if (backend->settings != worker_settings(worker)) {
+            drop_idle(backend, "sessions begin with other values now");
+            continue;
+        }
         list_remove(&backend->node);
         worker->pool.idle_count--;
         worker->counters.server_reuses++;

@@ -156,6 +156,7 @@ struct session {
     struct key *login_key;          /* the one that its login gave it, a reference; NULL */
     uint64_t joined_key;            /* serial of the key that its own writes were told to last */
     struct sessvars vars;
+    uint64_t settings;  /* worker_settings() that its connections go by */
     struct buf refusal; /* the answer to a long command whose rest is being discarded */
     struct statements statements;
     struct aftermath aftermath;  /* what the last statement left behind */

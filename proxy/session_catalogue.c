@@ -2,7 +2,9 @@
 #include "proxy/session_catalogue.h"
 
 #include "binlog/stream/log_events.h"
+#include "proxy/proto/command.h"
 #include "proxy/worker.h"
+#include "router/cluster/defaults.h"
 
 static bool in_doubt(const struct worker *worker)
 {
@@ -36,12 +38,31 @@ bool catalogue_keeps_prepared(const struct session *session, struct statement *s
     return statement->catalogued;
 }
 
+/* Sessions keep the values that they began with; a follower's connection that is made now would
+ * begin with others. So the leader's connection is asked for them, where there is still one. */
+void catalogue_keep_settings(struct session *session)
+{
+    uint64_t now = worker_settings(session->worker);
+    if (session->settings == now || session->command.code == COM_CONNECT)
+        return;
+    session->settings = now;
+    if (!session->leader || session->leader->state != BACKEND_READY || session->leader->anew)
+        return;
+    session->vars.again.len = 0;
+    buf_append_text(&session->vars.again, defaults_report_sql);
+    session->leader->needs_setup = true;
+}
+
 void catalogue_note_done(struct session *session)
 {
     struct worker *worker = session->worker;
-    if (!(session->command.flags & (CLASS_DDL | CLASS_MULTI)) || session->running->guarded ||
-        !log_events_touches_catalogue(session_sql(session)))
+    uint32_t flags = session->command.flags;
+    bool ddl = flags & (CLASS_DDL | CLASS_MULTI) && !session->running->guarded &&
+               log_events_touches_catalogue(session_sql(session));
+    if (!ddl && !(flags & CLASS_SET_GLOBAL))
         return;
+    if (flags & CLASS_SET_GLOBAL)
+        atomic_fetch_add(&worker->shared->settings_changes, 1);
     uint64_t changes = atomic_fetch_add(&worker->shared->catalogue_changes, 1) + 1;
     worker->requests.catalogue_changed(worker->requests.context, changes);
 }

@@ -9,7 +9,10 @@
 bool catalogue_keeps(const struct session *session, struct span sql);
 /* The same for a prepared one; what was found is remembered with it. */
 bool catalogue_keeps_prepared(const struct session *session, struct statement *statement);
-/* A statement has ended well on the leader; called before its OK goes to the client: who sees that
+/* Before a command is routed: what new sessions begin with may be something else by now. */
+void catalogue_keep_settings(struct session *session);
+/* A statement has ended well: where it may have changed what the control thread reads (views, what
+ * sessions begin with), that is read anew. Called before its OK goes to the client: who sees that
  * finds no read of the time before on a follower. */
 void catalogue_note_done(struct session *session);
 

@@ -5,7 +5,7 @@
 #include "proxy/own_answer.h"
 #include "proxy/proto/capability.h"
 #include "proxy/proto/command.h"
-#include "proxy/session.h"
+#include "proxy/session_catalogue.h"
 #include "proxy/worker.h"
 #include "router/select.h"
 
@@ -398,6 +398,7 @@ enum step step_route(struct session *session)
     if (session->command.killed)
         return kill_refused(session);
     end_read_only_transaction(session);
+    catalogue_keep_settings(session);
     struct backend *fixed = fixed_connection(session);
     if (session->command.previous && !fixed && keep_answer(session))
         return session->state == SESSION_CLOSED ? STEP_WAIT : STEP_MORE;

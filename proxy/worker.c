@@ -366,6 +366,12 @@ uint32_t worker_random(struct worker *worker)
     return worker->random = x;
 }
 
+uint64_t worker_settings(const struct worker *worker)
+{
+    return atomic_load_explicit(&worker->shared->settings_changes, memory_order_relaxed) +
+           worker->topology->defaults_version;
+}
+
 const struct topology_server *worker_server(const struct worker *worker, int slot)
 {
     int index = slot < 0 ? -1 : topology_by_slot(worker->topology, (unsigned)slot);

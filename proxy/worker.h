@@ -30,6 +30,7 @@ struct shared {
     struct keys *keys;
     struct places *places;                  /* at the servers, for max_server_connections */
     atomic_uint clients;                    /* connected now, for max_clients */
+    atomic_uint_fast64_t settings_changes;  /* SET GLOBALs that passed */
     atomic_uint_fast64_t catalogue_changes; /* statements that may have changed the catalogue */
     atomic_uint ddl;                        /* statements that may have dropped a schema */
     struct mailbox *control;                /* of the control thread */
@@ -123,6 +124,9 @@ void worker_send_visit(struct worker *worker, void (*visit)(struct worker *worke
                        void *context);
 
 uint32_t worker_random(struct worker *worker);
+
+/* Another number than before when the values that sessions begin with on a server may be others. */
+uint64_t worker_settings(const struct worker *worker);
 
 /* The topology's entry for a slot, NULL when it is gone. */
 const struct topology_server *worker_server(const struct worker *worker, int slot);

@@ -194,8 +194,10 @@ static bool set_target_is_own(struct scan *scan)
     }
     bool own = id != WORD_GLOBAL && id != WORD_PASSWORD && id != WORD_TRANSACTION &&
                id != WORD_ROLE && id != WORD_STATEMENT && id != WORD_DEFAULT;
-    if (id == WORD_GLOBAL)
+    if (id == WORD_GLOBAL) {
+        scan->flags |= CLASS_SET_GLOBAL;
         scan_skip(scan);
+    }
     bool dotted = id == WORD_GLOBAL && scan_at_symbol(scan, '.');
     scan_note_own_variable(scan, dotted ? &scan->next : &scan->token);
     scan_note_tracking(scan);

@@ -49,9 +49,10 @@ enum class_flags {
                                   shows or sets what Causeway has set on the servers for itself */
     CLASS_SET_STATEMENT = 1 << 15, /* SET STATEMENT … FOR: it reports variables that it puts back
                                       afterwards without saying so (measured) */
-    CLASS_DDL = 1 << 18,   /* the (first) statement commits the open transaction before it does
-                              anything, also one that is read only: CREATE, DROP, GRANT … */
-    CLASS_BEGIN = 1 << 19, /* the same: it begins a transaction that may write */
+    CLASS_DDL = 1 << 18,        /* the (first) statement commits the open transaction before it does
+                                   anything, also one that is read only: CREATE, DROP, GRANT … */
+    CLASS_BEGIN = 1 << 19,      /* the same: it begins a transaction that may write */
+    CLASS_SET_GLOBAL = 1 << 22, /* SET GLOBAL (or PERSIST) of a variable */
 };
 
 /* A leading comment may say where: "/" "* causeway to=leader *" "/", with any of

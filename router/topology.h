@@ -42,7 +42,9 @@ struct topology_server {
     uint32_t latency_us; /* of the probe */
     bool skip_name_resolve;
     char version[SERVER_VERSION_MAX];
-    char why[160]; /* why it is not in rotation, in words; empty when it is */
+    char why[160];       /* why it is not in rotation, in words; empty when it is */
+    char defaults[1024]; /* assignments that give a session here the leader's defaults: empty, or
+                            ", @@session.name=value" each */
 };
 
 struct topology {
@@ -52,6 +54,7 @@ struct topology {
     unsigned count;
     char version[SERVER_VERSION_MAX]; /* for the greeting: the leader's, or the last one known */
     bool committed_isolation;         /* the leader's default is READ COMMITTED or below */
+    uint64_t defaults_version;        /* grows when sessions begin with other values somewhere */
     char tracked_variables[1024];     /* the leader's global session_track_system_variables: what a
                                          client     with SESSION_TRACK expects to see */
     struct topology_server servers[];

@@ -10,7 +10,7 @@ enum { ANSWER_MS = 10000 };
 
 #define OF_USERS " TABLE_SCHEMA NOT IN ('information_schema', 'performance_schema', 'mysql', 'sys')"
 
-static const char rights_sql[] = "SELECT COUNT(*) FROM information_schema.USER_PRIVILEGES"
+static const char rights_end[] = ", COUNT(*) FROM information_schema.USER_PRIVILEGES"
                                  " WHERE PRIVILEGE_TYPE IN ('SELECT', 'SHOW VIEW') AND GRANTEE ="
                                  " CONCAT('''', SUBSTRING_INDEX(CURRENT_USER(), '@', 1), '''@''',"
                                  " SUBSTRING_INDEX(CURRENT_USER(), '@', -1), '''')";
@@ -30,6 +30,7 @@ struct catalogue_reader {
     struct service_conn *conn;
     struct catalogue *reading; /* NULL: idle */
     bool blind;
+    char defaults[DEFAULTS_MAX];
     catalogue_read_done done;
     void *context;
 };
@@ -49,7 +50,7 @@ static void run_end(struct catalogue_reader *reader, const char *error)
         catalogue_unref(catalogue);
         catalogue = NULL;
     }
-    reader->done(catalogue, reader->blind, error, reader->context);
+    reader->done(catalogue, reader->blind, reader->defaults, error, reader->context);
 }
 
 /* True when the reply is one to go on with. */
@@ -96,14 +97,24 @@ static void on_rights(struct service_conn *conn, struct service_reply *reply, vo
 
     if (!reply_taken(reader, reply))
         return;
-    reader->blind = !service_reply_next(reply) || service_reply_number(reply, 0) < 2;
+    reader->blind = !service_reply_next(reply) || service_reply_number(reply, 1) < 2;
+    service_reply_text(reply, 0, reader->defaults, sizeof(reader->defaults));
     service_conn_query(conn, tables_sql, ANSWER_MS, on_tables);
+}
+
+static void rights_ask(struct catalogue_reader *reader)
+{
+    char sql[2048];
+
+    snprintf(sql, sizeof(sql), "SELECT %s%s", defaults_expression, rights_end);
+    service_conn_query(reader->conn, sql, ANSWER_MS, on_rights);
 }
 
 static void on_opened(struct service_conn *conn, struct service_reply *reply, void *context)
 {
+    (void)conn;
     if (reply_taken(context, reply))
-        service_conn_query(conn, rights_sql, ANSWER_MS, on_rights);
+        rights_ask(context);
 }
 
 static void on_lost(struct service_conn *conn, void *context)
@@ -132,7 +143,7 @@ void catalogue_reader_run(struct catalogue_reader *reader, const struct service_
 {
     reader->reading = catalogue_new();
     if (reader->conn != NULL && service_login_same(&reader->login, login)) {
-        service_conn_query(reader->conn, rights_sql, ANSWER_MS, on_rights);
+        rights_ask(reader);
         return;
     }
     conn_drop(reader);

@@ -9,14 +9,15 @@
 
 #include "binlog/stream/service_conn.h"
 #include "router/catalogue.h"
+#include "router/cluster/defaults.h"
 
 struct catalogue_reader;
 
 /* The end of a run. `catalogue`: finished, the callee owns the reference; NULL: `error` says in
- * words why there is none. `blind`: the account may not see everything. Must not free the reader.
- */
-typedef void (*catalogue_read_done)(struct catalogue *catalogue, bool blind, const char *error,
-                                    void *context);
+ * words why there is none. `blind`: the account may not see everything. `defaults`: of sessions on
+ * that server. Must not free the reader. */
+typedef void (*catalogue_read_done)(struct catalogue *catalogue, bool blind, const char *defaults,
+                                    const char *error, void *context);
 
 struct catalogue_reader *catalogue_reader_new(struct ev_loop *loop, catalogue_read_done done,
                                               void *context);

@@ -220,6 +220,25 @@ static void leader_change(struct cluster *cluster, const struct server *leader)
         follow_stop(cluster->servers[i]); /* positions of another history: confirmed anew */
 }
 
+static void defaults_note(struct cluster *cluster, const char *defaults)
+{
+    if (strcmp(cluster->defaults, defaults) == 0)
+        return;
+    snprintf(cluster->defaults, sizeof(cluster->defaults), "%s", defaults);
+    cluster->defaults_version++;
+}
+
+void cluster_take_defaults(struct cluster *cluster, const char *defaults)
+{
+    struct server *leader = server_by_slot(cluster, cluster->leader_slot);
+
+    if (leader == NULL)
+        return;
+    snprintf(leader->last.defaults, sizeof(leader->last.defaults), "%s", defaults);
+    defaults_note(cluster, defaults);
+    cluster_publish(cluster);
+}
+
 static void leader_note(struct cluster *cluster)
 {
     const struct server *leader = server_by_slot(cluster, cluster->leader_slot);
@@ -234,6 +253,7 @@ static void leader_note(struct cluster *cluster)
     snprintf(cluster->tracked_variables, sizeof(cluster->tracked_variables), "%s",
              leader->last.tracked_variables);
     cluster->committed_isolation = leader->last.committed_isolation;
+    defaults_note(cluster, leader->last.defaults);
     if (!leader->last.log_bin && !cluster->binlog_logged) {
         log_error("leader %s has no binary log: nothing can be known of what followers have",
                   leader->name);
@@ -335,6 +355,8 @@ static void on_probed(const struct probe_result *result, void *context)
     server->reachable = result->answered;
     if (result->answered) {
         server->seen = true;
+        if (strcmp(server->last.defaults, result->defaults) != 0)
+            cluster->defaults_version++;
         server->last = *result;
         latency_smooth(server, result->latency_us);
         regression_check(server);

@@ -1,5 +1,6 @@
 /* The catalogue of the cluster: when it is read, and who is told. Now and then by itself; at once
- * when the leader's log, or a client's statement that passed, may have changed it. */
+ * when the leader's log, or a client's statement that passed, may have changed it. With it come the
+ * values that the leader's sessions begin with, which a SET GLOBAL has changed. */
 #include "proxy/base/clock.h"
 #include "proxy/base/log.h"
 #include "router/cluster/state.h"
@@ -51,7 +52,8 @@ static void note_sight(struct cluster *cluster, bool blind, const char *error)
     snprintf(cluster->catalogue_error_logged, sizeof(cluster->catalogue_error_logged), "%s", text);
 }
 
-static void on_read(struct catalogue *catalogue, bool blind, const char *error, void *context)
+static void on_read(struct catalogue *catalogue, bool blind, const char *defaults,
+                    const char *error, void *context)
 {
     struct cluster *cluster = context;
     uint64_t now_ms = clock_now_ms();
@@ -59,6 +61,9 @@ static void on_read(struct catalogue *catalogue, bool blind, const char *error, 
 
     cluster->catalogue_rest_ms = rest_ms > REST_MIN_MS ? rest_ms : REST_MIN_MS;
     note_sight(cluster, blind, error);
+    /* before the catalogue, whose count of changes is for both */
+    if (catalogue != NULL && cluster->catalogue_of_leader)
+        cluster_take_defaults(cluster, defaults);
     if (catalogue != NULL)
         take(cluster, catalogue);
     else
@@ -72,6 +77,7 @@ static void run(struct cluster *cluster, const struct server *server)
     struct service_login login;
 
     cluster->catalogue_again = false;
+    cluster->catalogue_of_leader = cluster->leader_slot == (int)server->slot;
     cluster->catalogue_changes = cluster->catalogue_changes_next;
     cluster->catalogue_began_ms = clock_now_ms();
     cluster_login_of(server, &login);

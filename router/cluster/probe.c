@@ -45,12 +45,12 @@ static const char *const channel_filters[] = {
 static const char *const log_filters[] = {"Binlog_Do_DB", "Binlog_Ignore_DB"};
 
 /* In the order of enum variable. */
-static const char variables_sql[] =
+static const char variables_begin[] =
     "SELECT @@global.read_only, @@global.server_id, @@version, @@global.gtid_binlog_pos,"
     " @@global.gtid_slave_pos, @@global.gtid_domain_id, @@global.log_bin,"
     " @@global.skip_name_resolve, @@global.session_track_system_variables, @@hostname,"
     " @@global.slave_skip_errors, @@global.slave_parallel_threads,"
-    " @@global.tx_isolation IN ('READ-COMMITTED', 'READ-UNCOMMITTED')";
+    " @@global.tx_isolation IN ('READ-COMMITTED', 'READ-UNCOMMITTED'), ";
 
 enum variable {
     VARIABLE_READ_ONLY,
@@ -66,6 +66,7 @@ enum variable {
     VARIABLE_SKIP_ERRORS,
     VARIABLE_PARALLEL_THREADS,
     VARIABLE_COMMITTED,
+    VARIABLE_DEFAULTS,
 };
 
 uint32_t probe_timeout_ms(uint32_t interval_ms)
@@ -225,6 +226,7 @@ static bool variables_read(const struct service_reply *reply, struct probe_resul
     service_reply_text(reply, VARIABLE_HOSTNAME, result->hostname, sizeof(result->hostname));
     service_reply_text(reply, VARIABLE_TRACKED, result->tracked_variables,
                        sizeof(result->tracked_variables));
+    service_reply_text(reply, VARIABLE_DEFAULTS, result->defaults, sizeof(result->defaults));
     return gtid_vector_parse(service_reply_cell(reply, VARIABLE_GTID_BINLOG_POS),
                              &result->binlog_pos) == 0 &&
            gtid_vector_parse(service_reply_cell(reply, VARIABLE_GTID_SLAVE_POS),
@@ -253,12 +255,14 @@ static void on_variables(struct service_conn *conn, struct service_reply *reply,
 
 static void variables_ask(struct probe *probe)
 {
+    char sql[2048];
+
     probe->state = PROBE_VARIABLES;
     if (probe->asking != NULL)
         probe->asking(probe->context);
     probe->asked_us = clock_now_us();
-    service_conn_query(probe->conn, variables_sql, probe_timeout_ms(probe->interval_ms),
-                       on_variables);
+    snprintf(sql, sizeof(sql), "%s%s", variables_begin, defaults_expression);
+    service_conn_query(probe->conn, sql, probe_timeout_ms(probe->interval_ms), on_variables);
 }
 
 static void on_opened(struct service_conn *conn, struct service_reply *reply, void *context)

@@ -9,6 +9,7 @@
 #define CAUSEWAY_ROUTER_CLUSTER_PROBE_H
 
 #include "binlog/stream/service_conn.h"
+#include "router/cluster/defaults.h"
 #include "router/cluster/roles.h"
 
 struct probe_result {
@@ -23,7 +24,8 @@ struct probe_result {
     char version[SERVER_VERSION_MAX];
     char hostname[128];
     char tracked_variables[1024];
-    bool committed_isolation; /* tx_isolation is READ COMMITTED or below */
+    char defaults[DEFAULTS_MAX]; /* defaults_expression */
+    bool committed_isolation;    /* tx_isolation is READ COMMITTED or below */
     bool skips_errors;
     bool parallel;            /* slave_parallel_threads > 0 */
     char log_filter[WHY_MAX]; /* Binlog_Do_DB or Binlog_Ignore_DB; "" for none, or not known */

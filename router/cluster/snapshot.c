@@ -27,6 +27,8 @@ static void server_fill(const struct cluster *cluster, const struct server *serv
     out->skip_name_resolve = server->last.skip_name_resolve;
     snprintf(out->version, sizeof(out->version), "%s", server->last.version);
     snprintf(out->why, sizeof(out->why), "%s", server->verdict.why);
+    defaults_difference(cluster->defaults, server->last.defaults, out->defaults,
+                        sizeof(out->defaults));
 }
 
 static struct topology *snapshot_make(const struct cluster *cluster)
@@ -35,6 +37,7 @@ static struct topology *snapshot_make(const struct cluster *cluster)
 
     topology->epoch = cluster->epoch;
     topology->committed_isolation = cluster->committed_isolation;
+    topology->defaults_version = cluster->defaults_version;
     for (unsigned i = 0; i < cluster->count; i++) {
         server_fill(cluster, cluster->servers[i], &topology->servers[i]);
         if (cluster->leader_slot == (int)cluster->servers[i]->slot)
@@ -61,7 +64,8 @@ static bool server_same(const struct topology_server *a, const struct topology_s
 static bool topology_same(const struct topology *a, const struct topology *b)
 {
     if (a->epoch != b->epoch || a->leader != b->leader || a->count != b->count ||
-        a->committed_isolation != b->committed_isolation || strcmp(a->version, b->version) != 0 ||
+        a->committed_isolation != b->committed_isolation ||
+        a->defaults_version != b->defaults_version || strcmp(a->version, b->version) != 0 ||
         strcmp(a->tracked_variables, b->tracked_variables) != 0)
         return false;
     for (unsigned i = 0; i < a->count; i++) {

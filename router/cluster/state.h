@@ -79,6 +79,8 @@ struct cluster {
     char version[SERVER_VERSION_MAX]; /* of the leader now or last */
     char tracked_variables[1024];
     bool committed_isolation;
+    char defaults[DEFAULTS_MAX]; /* of sessions of the leader */
+    uint64_t defaults_version;
     /* accounts */
     struct accounts_reader *reader;
     struct accounts *accounts; /* the last that were read, NULL before */
@@ -99,6 +101,7 @@ struct cluster {
     uint64_t catalogue_changes_next; /* that the next run will */
     uint64_t catalogue_began_ms;     /* the run under way, or the last one */
     uint64_t catalogue_rest_ms;      /* time that must pass from then until the next */
+    bool catalogue_of_leader;        /* that run asks the leader */
     bool catalogue_again;            /* something changed after the run under way had begun */
     struct ev_timer catalogue_due;
     char catalogue_error_logged[256];
@@ -107,6 +110,9 @@ struct cluster {
 /* snapshot.c: hands out a new topology when it differs from the last. Changes that no route depends
  * on (latency, a number within `why`) are handed out at most every other second. */
 void cluster_publish(struct cluster *cluster);
+
+/* The leader's defaults, which may be others than before: then it hands out a new topology. */
+void cluster_take_defaults(struct cluster *cluster, const char *defaults);
 
 /* cluster_accounts.c */
 void cluster_accounts_start(struct cluster *cluster);
