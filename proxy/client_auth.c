@@ -25,9 +25,8 @@ enum {
     CHANGES_REFUSED_MAX = 3, /* then a server hears no COM_CHANGE_USER any more (measured) */
 };
 
-/* What Causeway speaks with clients: all of MariaDB 10.11 but for the caching of result metadata;
- * TLS where there is a certificate. Not bit 0: a MariaDB server leaves it out to say that bits 32
- * and up count.
+/* What Causeway speaks with clients: all of MariaDB 10.11; TLS where there is a certificate. Not
+ * bit 0: a MariaDB server leaves it out to say that bits 32 and up count.
  */
 #define OFFERED                                                                                    \
     (CLIENT_FOUND_ROWS | CLIENT_LONG_FLAG | CLIENT_CONNECT_WITH_DB | CLIENT_COMPRESS |             \
@@ -38,7 +37,7 @@ enum {
      CLIENT_PLUGIN_AUTH_LENENC_CLIENT_DATA | CLIENT_CAN_HANDLE_EXPIRED_PASSWORDS |                 \
      CLIENT_SESSION_TRACK | CLIENT_DEPRECATE_EOF | CLIENT_REMEMBER_OPTIONS |                       \
      MARIADB_CLIENT_PROGRESS | MARIADB_CLIENT_STMT_BULK_OPERATIONS |                               \
-     MARIADB_CLIENT_EXTENDED_METADATA)
+     MARIADB_CLIENT_EXTENDED_METADATA | MARIADB_CLIENT_CACHE_METADATA)
 
 void client_auth_forget(struct session *session)
 {

@@ -5,6 +5,7 @@
 #include "proxy/proto/capability.h"
 #include "proxy/proto/column.h"
 #include "proxy/proto/command.h"
+#include "proxy/proto/definitions.h"
 #include "proxy/proto/execute.h"
 #include "proxy/worker.h"
 
@@ -25,14 +26,21 @@ static uint8_t build_column(struct buf *out, uint8_t seq, const struct session *
     return column_build(out, seq, title, OWN_TOKEN_MAX_BYTES, session->capabilities);
 }
 
+static uint8_t column_count(struct buf *out, const struct session *session)
+{
+    if (session->capabilities & MARIADB_CLIENT_CACHE_METADATA)
+        return column_count_build(out, 1, 1, true);
+    size_t begin = packet_begin(out);
+    write_lenenc(out, 1);
+    return packet_end(out, begin, 1);
+}
+
 /* One column, one row; `value` is not looked at for a number. */
 static enum step answer_row(struct session *session, const struct own_words *own, struct span value)
 {
     bool binary = session->command.code == COM_STMT_EXECUTE;
     struct buf out = {0};
-    size_t begin = packet_begin(&out);
-    write_lenenc(&out, 1);
-    uint8_t seq = packet_end(&out, begin, 1);
+    uint8_t seq = column_count(&out, session);
     seq = build_column(&out, seq, session, own);
     seq = columns_end(&out, seq, session->status, session->capabilities);
     if (own->what == OWN_GET_CONNECTION)

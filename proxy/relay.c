@@ -10,6 +10,7 @@
 #include "proxy/kill.h"
 #include "proxy/proto/capability.h"
 #include "proxy/proto/command.h"
+#include "proxy/proto/definitions.h"
 #include "proxy/replica.h"
 #include "proxy/worker.h"
 
@@ -99,6 +100,8 @@ enum outcome { GO_ON, STOP, GONE };
 /* GONE: the session went elsewhere or ended; nothing of it may be touched. */
 static enum outcome bad_reply(struct relay *relay)
 {
+    if (relay->session->command.statement) /* what it was about to be sent it has not got */
+        relay->session->command.statement->columns = 0;
     backend_fail(relay->backend, 2027, "HY000", "malformed reply");
     return GONE;
 }
@@ -247,6 +250,73 @@ static enum outcome take_err(struct relay *relay, const struct result_event *eve
     return GO_ON;
 }
 
+/* --- definitions that the client has already --- */
+
+static bool caches_columns(const struct session *session)
+{
+    return session->capabilities & MARIADB_CLIENT_CACHE_METADATA;
+}
+
+/* The definitions from data[done + skip] on: see definitions_look(); with 0 the relay waits. They
+ * count as others once the client's character set has changed, as with a server (measured). */
+static int look_at_definitions(struct relay *relay, size_t skip, unsigned count,
+                               struct definitions *found)
+{
+    struct span rest = span_of(relay->data + relay->done + skip, relay->len - relay->done - skip);
+    int whole = definitions_look(rest, count, relay->session->vars.client_charset, found);
+    if (whole == 0)
+        relay->want = skip + found->len;
+    return whole;
+}
+
+/* A prepared statement's are dropped where this client was told the same last, whichever server
+ * said it. The server connections know nothing of it: each would go by what it told itself. */
+static enum outcome take_columns(struct relay *relay, const struct result_event *event)
+{
+    struct session *session = relay->session;
+    const struct command *command = &session->command;
+    struct buf *rewritten = &session->worker->rewritten;
+    uint8_t *packet = relay->data + relay->done;
+    struct reader reader =
+        reader_of(span_of(packet + PACKET_HEADER_BYTES, event->packet_len - PACKET_HEADER_BYTES));
+    unsigned count = (unsigned)read_lenenc(&reader);
+    struct statement *statement = command->statement;
+    bool known = false;
+    struct definitions found = {0};
+    if (statement) {
+        int whole = look_at_definitions(relay, event->packet_len, count, &found);
+        if (whole == 0)
+            return STOP;
+        uint64_t digest = whole > 0 ? found.digest : 0;
+        known = digest && digest == statement->columns;
+        statement->columns = digest;
+    }
+    result_take_columns(&session->parser, event, count, known);
+    size_t offset = rewritten->len;
+    column_count_build(rewritten, event->seq, count, !known);
+    relay->done += event->packet_len + (known ? found.len : 0);
+    add_rewritten(relay, offset);
+    return GO_ON;
+}
+
+/* What a client is told of a statement's columns when it is prepared. 0: more must come. */
+static int look_at_prepared(struct relay *relay, const struct result_event *event,
+                            uint64_t *columns)
+{
+    const uint8_t *payload = relay->data + relay->done + PACKET_HEADER_BYTES;
+    struct definitions found;
+    *columns = 0;
+    if (!caches_columns(relay->session) || load_u16(payload + 5) == 0)
+        return 1;
+    int whole = look_at_definitions(relay, event->packet_len, load_u16(payload + 7), &found);
+    if (whole > 0)
+        whole = look_at_definitions(relay, event->packet_len + found.len, load_u16(payload + 5),
+                                    &found);
+    if (whole > 0)
+        *columns = found.digest;
+    return whole;
+}
+
 /* The server has prepared it: from now on it has an id of the client's. */
 static enum outcome take_prepare_ok(struct relay *relay, const struct result_event *event)
 {
@@ -255,6 +325,9 @@ static enum outcome take_prepare_ok(struct relay *relay, const struct result_eve
     uint8_t *packet = relay->data + relay->done;
     uint8_t *payload = packet + PACKET_HEADER_BYTES;
     struct span sql = {0};
+    uint64_t columns;
+    if (look_at_prepared(relay, event, &columns) == 0)
+        return STOP;
     if (command->streamed) /* this connection alone has its text */
         session->sticky |= STICKY_LONG_TEXT;
     else
@@ -273,6 +346,7 @@ static enum outcome take_prepare_ok(struct relay *relay, const struct result_eve
     if (command->key)
         buf_append_span(&statement->key, session_command_key_name(session));
     statement->parameters = load_u16(payload + 7);
+    statement->columns = columns;
     statement_prepared(statement, relay->backend, load_u32(payload + 1));
     result_take(&session->parser, event, packet, 0);
     store_u32(payload + 1, statement->id);
@@ -295,6 +369,7 @@ static enum outcome take_event(struct relay *relay, const struct result_event *e
     case RESULT_EVENT_INSERT_EOF: insert_eof(relay, event); return GO_ON;
     case RESULT_EVENT_OK: return take_ok(relay, event);
     case RESULT_EVENT_ERR: return take_err(relay, event);
+    case RESULT_EVENT_COLUMNS: return take_columns(relay, event);
     case RESULT_EVENT_PREPARE_OK: return take_prepare_ok(relay, event);
     case RESULT_EVENT_INFILE: return take_infile(relay, event);
     case RESULT_EVENT_BAD: break;
@@ -388,6 +463,7 @@ enum step step_relay(struct session *session)
         result_open(&session->parser, command->shape,
                     !(session->capabilities & CLIENT_DEPRECATE_EOF));
         session->parser.cursor_asked = cursor_asked(session);
+        session->parser.tells_columns = caches_columns(session);
         command->relaying = true;
     }
     if (replica_streams(session) && !replica_pass(session))

@@ -32,6 +32,7 @@ struct statement {
     struct buf sql;     /* text, to prepare it elsewhere; empty: too long to be kept */
     struct prepared_on on[2];
     uint16_t parameters;
+    uint64_t columns;              /* digest of the definitions that the client has; 0: not known */
     uint64_t long_data_serial;     /* connection that got parameters sent ahead: it must run there;
                                       0: none, LONG_DATA_LOST: not all of them arrived */
     uint64_t last_serial;          /* connection that ran it last: cursor, reset */

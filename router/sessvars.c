@@ -2,6 +2,7 @@
 #include "router/sessvars.h"
 
 #include "proxy/base/memory.h"
+#include "proxy/proto/definitions.h"
 
 #include <stdlib.h>
 
@@ -246,6 +247,7 @@ void sessvars_set_login_collation(struct sessvars *vars, uint16_t collation)
 static void note_client_charset(struct sessvars *vars, struct span name)
 {
     vars->wide_charset = false;
+    vars->client_charset = (uint32_t)definitions_digest(1, name);
     for (int i = 0; i < WIDE_CHARSETS; i++)
         if (span_equal(name, span_text(wide_charsets[i].name)))
             vars->wide_charset = true;

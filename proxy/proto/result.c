@@ -148,6 +148,8 @@ static bool column_count_look(struct feed *feed, uint32_t payload_len)
     uint64_t count = read_lenenc(&reader);
     if (reader.bad || reader_left(&reader) > 0 || count == 0 || count > COLUMN_COUNT_MAX)
         return feed_bad(feed);
+    if (feed->parser->tells_columns)
+        return feed_control(feed, RESULT_EVENT_COLUMNS, payload_len);
     feed->parser->state = STATE_DEFINITIONS;
     feed->parser->definitions_left = (uint32_t)count;
     feed->parser->rows = 0;
@@ -388,6 +390,20 @@ void result_take(struct result_parser *parser, const struct result_event *event,
     case RESULT_EVENT_PREPARE_OK: prepare_take(parser, packet + PACKET_HEADER_BYTES); break;
     default: assert(event->packet_len > 0 && false);
     }
+}
+
+void result_take_columns(struct result_parser *parser, const struct result_event *event,
+                         unsigned count, bool drop)
+{
+    assert(event->kind == RESULT_EVENT_COLUMNS);
+    parser->last_seq = (uint8_t)(event->seq - parser->seq_shift);
+    parser->state = STATE_DEFINITIONS;
+    parser->definitions_left = drop ? 0 : count;
+    parser->rows = 0;
+    if (!drop)
+        return;
+    parser->last_seq = (uint8_t)(parser->last_seq + count);
+    parser->seq_shift = (uint8_t)(parser->seq_shift - count);
 }
 
 bool result_foresee(const struct result_parser *parser, const uint8_t *data, size_t len,

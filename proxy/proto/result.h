@@ -45,6 +45,8 @@ enum result_event_kind {
      * calls result_take() to go on behind it. */
     RESULT_EVENT_OK, /* OK, or the terminator of a result set (0xfe) */
     RESULT_EVENT_ERR,
+    RESULT_EVENT_COLUMNS,    /* the number of columns, when tells_columns is set; go on with
+                                result_take_columns() */
     RESULT_EVENT_PREPARE_OK, /* first packet of a PREPARE answer (12 bytes of payload or more) */
     /* 0xfb: the server asks for a file. The client numbers its packets on from event.seq; the
      * server wants them seq_shift lower. */
@@ -55,7 +57,7 @@ enum result_event_kind {
 
 struct result_event {
     enum result_event_kind kind;
-    size_t packet_len; /* OK, ERR, PREPARE_OK, INFILE: header and payload */
+    size_t packet_len; /* OK, ERR, COLUMNS, PREPARE_OK, INFILE: header and payload */
     size_t need_bytes; /* NEED: from data[consumed] on, so many bytes must be there to go on; 1 when
                           everything was consumed */
     uint8_t seq;       /* the sequence number that the client must see on that packet */
@@ -66,9 +68,10 @@ struct result_parser {
     uint8_t state;
     uint8_t seq_shift; /* added to the sequence numbers of the packets that pass */
     bool legacy_eof;
-    bool cursor_asked; /* the caller may set it behind result_open: COM_STMT_EXECUTE asked for a
-                          cursor. An ERR behind the definitions then has no EOF before it. */
-    bool eof_due;      /* the definitions are through, their EOF not yet reported */
+    bool cursor_asked;  /* the caller may set it behind result_open: COM_STMT_EXECUTE asked for a
+                           cursor. An ERR behind the definitions then has no EOF before it. */
+    bool tells_columns; /* the caller may set it as well: see RESULT_EVENT_COLUMNS */
+    bool eof_due;       /* the definitions are through, their EOF not yet reported */
     bool continued;   /* the last header said 0xffffff: the next packet goes on with that payload */
     uint8_t last_seq; /* of the last packet passed or taken, as the server numbered it */
     uint32_t payload_left; /* of the packet that is passing */
@@ -97,6 +100,12 @@ size_t result_feed(struct result_parser *parser, uint8_t *data, size_t len,
  * the parser expects the server's final OK or ERR. `packet` points at its header. */
 void result_take(struct result_parser *parser, const struct result_event *event,
                  const uint8_t *packet, uint16_t status);
+
+/* Takes the COLUMNS packet of the last event. With `drop` the definitions behind it, which are all
+ * there, are not for the client: the caller goes on behind them, too, and the packets that follow
+ * are numbered lower. */
+void result_take_columns(struct result_parser *parser, const struct result_event *event,
+                         unsigned count, bool drop);
 
 /* What a server without DEPRECATE_EOF would have put into the EOF behind the definitions. Call it
  * on INSERT_EOF with the bytes behind what was consumed. When the terminator of the result set is

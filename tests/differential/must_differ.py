@@ -6,7 +6,6 @@ import re
 GTID = re.compile(rb"0-1-1\d{6}")  # the run's sequence numbers all have seven digits
 NUMBER_ROW = re.compile(rb"..\0.[\1-\x0a][0-9]+", re.DOTALL)
 SESSION_TRACK = 1 << 23
-COMPRESS, CACHE_METADATA = 0x20, 0x10
 DIGITS = re.compile(rb"[0-9.]+")
 
 
@@ -27,13 +26,9 @@ def blank(raw, begin, count):
 
 
 def mask_greeting(_client, _op, raw):
-    """The id of the connection and its salt, and whether compression is offered."""
+    """The id of the connection and its salt."""
     end = raw.index(0, 5)
     raw = blank(raw, end + 1, 4 + 8)
-    flags = end + 1 + 4 + 8 + 1
-    raw = raw[:flags] + bytes([raw[flags] & ~COMPRESS]) + raw[flags + 1 :]
-    extended = flags + 14
-    raw = raw[:extended] + bytes([raw[extended] & ~CACHE_METADATA]) + raw[extended + 1 :]
     return mask_salt(_client, _op, blank(raw, end + 1 + 4 + 8 + 1 + 2 + 1 + 2 + 2 + 1 + 10, 12))
 
 

@@ -30,13 +30,10 @@ static void put(struct buf *out, uint8_t seq, const void *payload, size_t len)
 /* --- what happens, as text: one word for each event --- */
 
 static const char *const kind_names[] = {
-    [RESULT_EVENT_NEED] = "need",
-    [RESULT_EVENT_INSERT_EOF] = "eof",
-    [RESULT_EVENT_OK] = "ok",
-    [RESULT_EVENT_ERR] = "err",
-    [RESULT_EVENT_PREPARE_OK] = "prepare",
-    [RESULT_EVENT_INFILE] = "infile",
-    [RESULT_EVENT_BAD] = "bad",
+    [RESULT_EVENT_NEED] = "need",       [RESULT_EVENT_INSERT_EOF] = "eof",
+    [RESULT_EVENT_OK] = "ok",           [RESULT_EVENT_ERR] = "err",
+    [RESULT_EVENT_COLUMNS] = "columns", [RESULT_EVENT_PREPARE_OK] = "prepare",
+    [RESULT_EVENT_INFILE] = "infile",   [RESULT_EVENT_BAD] = "bad",
 };
 
 static uint16_t status_of(const uint8_t *packet, size_t packet_len)
