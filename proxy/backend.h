@@ -56,6 +56,7 @@ struct backend {
     bool guarded;                  /* a follower's: runs under SESSION TRANSACTION READ ONLY */
     bool tainted;                  /* may hold state that a reset keeps (a role): never pooled */
     bool expired;                  /* the password is: the server does little but change it */
+    bool compresses;               /* … once the login is over */
     bool attributed;               /* connection attributes were negotiated */
     bool attributes_shown;         /* … and the server keeps them (performance_schema) */
     bool spotless;                 /* since its set-up it has run nothing that a reset undoes */

@@ -6,7 +6,7 @@
 #include "proxy/attributes.h"
 #include "proxy/base/log.h"
 #include "proxy/base/memory.h"
-#include "proxy/net/tls.h"
+#include "proxy/net/compress.h"
 #include "proxy/proto/capability.h"
 #include "proxy/proto/command.h"
 #include "proxy/proto/reply.h"
@@ -61,6 +61,9 @@ static void take_greeting(struct backend *backend, struct span payload)
         .schema = span_text(backend->login_schema ? backend->login_schema : ""),
         .plugin = span_text(NATIVE_PLUGIN),
     };
+    if (backend->worker->config->server_compression)
+        login.capabilities |= offered & CLIENT_COMPRESS;
+    backend->compresses = login.capabilities & CLIENT_COMPRESS;
     backend->attributed = (offered & CLIENT_CONNECT_ATTRS) && identity->attributes.len > 0;
     if (backend->attributed)
         login.attributes = buf_span(&identity->attributes);
@@ -112,6 +115,16 @@ static void pass_on(struct backend *backend, struct span payload, uint8_t seq)
     backend->events->asks(backend, payload);
 }
 
+/* The OK of the login is the last packet in the open; one after COM_CHANGE_USER changes nothing. */
+static void begin_compression(struct backend *backend, size_t ok_len)
+{
+    if (!backend->compresses)
+        return;
+    backend->compresses = false;
+    stream_consume(&backend->stream, ok_len);
+    compress_with_server(&backend->stream);
+}
+
 static void take_login_reply(struct backend *backend, struct span payload, uint8_t seq)
 {
     struct ok_reply ok;
@@ -127,6 +140,7 @@ static void take_login_reply(struct backend *backend, struct span payload, uint8
     } else if (first == 0x00 && !ok_parse(payload, &ok)) {
         backend->status = ok.status;
         backend->starts_autocommit = ok.status & SERVER_STATUS_AUTOCOMMIT;
+        begin_compression(backend, PACKET_HEADER_BYTES + payload.len);
         backend_setup_start(backend, false);
     } else {
         backend_broken(backend, "login reply");
@@ -140,7 +154,7 @@ void backend_login_readable(struct backend *backend)
     int found;
     while ((found = backend_peek_packet(backend, &payload, &seq)) > 0) {
         enum backend_state state = backend->state;
-        bool was_tls = stream_is_tls(&backend->stream);
+        const struct stream_layer *was_top = backend->stream.top;
         if (state == BACKEND_GREETING)
             take_greeting(backend, payload);
         else if (state == BACKEND_LOGIN)
@@ -149,7 +163,7 @@ void backend_login_readable(struct backend *backend)
             backend_setup_take(backend, payload);
         if (backend->state == BACKEND_FAILED || backend->state == BACKEND_CLOSED)
             return;
-        if (stream_is_tls(&backend->stream) == was_tls) /* else it is consumed: backend_tls_start */
+        if (backend->stream.top == was_top) /* else it was consumed before the layer was added */
             stream_consume(&backend->stream, PACKET_HEADER_BYTES + payload.len);
         if (state == BACKEND_SETUP && backend->setup_replies_due == 0) {
             backend_setup_finish(backend);

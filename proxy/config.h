@@ -69,6 +69,7 @@ struct config {
     uint32_t connect_timeout_ms; /* to a server, login included */
     uint32_t log_server_id;      /* that the leader's log is followed with; 0: derived */
     int server_tls;              /* enum server_tls_mode */
+    int server_compression;      /* 0 or 1: server connections are compressed */
     int send_proxy_protocol;     /* 0 or 1: servers are told the clients' addresses */
     char *server_ca;             /* as written, or NULL */
     char *server_cert;

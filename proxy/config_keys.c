@@ -83,6 +83,7 @@ static const struct config_key keys[] = {
     {CLUSTER(server_tls), IN_CONFIG(server_tls), WORDS("off | required | verify"), DEFAULT("off")},
     {CLUSTER(send_proxy_protocol), IN_CONFIG(send_proxy_protocol), WORDS("no | yes"),
      DEFAULT("no")},
+    {CLUSTER(server_compression), IN_CONFIG(server_compression), WORDS("no | yes"), DEFAULT("no")},
     {CLUSTER(server_ca), IN_CONFIG(server_ca), TEXT(4096)},
     {CLUSTER(server_cert), IN_CONFIG(server_cert), TEXT(4096)},
     {CLUSTER(server_key), IN_CONFIG(server_key), TEXT(4096)},

@@ -151,6 +151,7 @@ START_TEST(every_key_is_read)
         "[cluster]\nuser = u\npassword = p\nprobe_interval = 1500ms\nconnect_timeout = 5s\n"
         "log_server_id = 4294967295\n"
         "send_proxy_protocol = yes\n"
+        "server_compression = yes\n"
         "[server:a-B_1]\naddress = db.example.org:3306\nweight = 0\n"
         "[server:b]\naddress = [::1]:3306\n[server:c]\naddress = unix:/run/db.sock\n"
         "[routing]\nconsistency = eventual\nkey = attribute\nmax_keys = 10000000\n"
@@ -179,6 +180,7 @@ START_TEST(every_key_is_read)
     ck_assert_uint_eq(config->connect_timeout_ms, 5000);
     ck_assert_uint_eq(config->log_server_id, 4294967295);
     ck_assert_int_eq(config->send_proxy_protocol, 1);
+    ck_assert_int_eq(config->server_compression, 1);
     ck_assert_str_eq(config->http, "[::1]:4008");
     ck_assert_uint_eq(config->server_count, 3);
     ck_assert_str_eq(config->servers[0].name, "a-B_1");
