@@ -63,6 +63,12 @@ static void add_variables(struct session *session, struct backend *backend, stru
         backend->spotless = false;
     }
     sql.len = 0;
+    user_vars_replay(&session->user_vars, backend->vars_version, &sql);
+    if (sql.len) {
+        add_command(session, out, COM_QUERY, buf_span(&sql));
+        backend->spotless = false;
+    }
+    sql.len = 0;
     sessvars_replay_role(&session->vars, backend->vars_version, &sql);
     if (sql.len) {
         add_command(session, out, COM_QUERY, buf_span(&sql));

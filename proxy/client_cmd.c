@@ -160,6 +160,9 @@ static bool judge(struct session *session, struct span sql, struct statement_cla
     command->previous = class->target == CLASS_PREVIOUS;
     command->read = class->target == CLASS_READ || class->target == CLASS_READ_TRX;
     command->repeatable = class->target == CLASS_READ;
+    if (class->flags & CLASS_VARIABLE_READ && command->code == COM_QUERY &&
+        user_vars_known(&session->user_vars, sql, session_lex_mode(session)))
+        command->read = command->repeatable = true;
     if (command->read && write_digests_has(session->worker->write_digests, class->digest))
         command->read = false;
     /* A statement prepared now may be a read again when it is executed. */

@@ -122,6 +122,7 @@ static void forget_session_state(struct session *session)
     session->was_reset = false;
     session->status = SERVER_STATUS_AUTOCOMMIT;
     sessvars_forget(&session->vars);
+    user_vars_free(&session->user_vars);
     statements_clear(&session->statements);
     keep_forget(session);
 }

@@ -94,6 +94,15 @@ static bool is_passing(const struct session *session, struct span name)
            set_scope_is_passing(sql, session_lex_mode(session), name);
 }
 
+/* The same literal gives another text then. */
+static bool changes_texts(struct span name)
+{
+    return span_equal(name, span_text("character_set_client")) ||
+           span_equal(name, span_text("character_set_connection")) ||
+           span_equal(name, span_text("collation_connection")) ||
+           span_equal(name, span_text("sql_mode"));
+}
+
 static void note_change(struct session *session, const struct track_entry *entry)
 {
     static const char tracking[] = "session_track_";
@@ -103,6 +112,8 @@ static void note_change(struct session *session, const struct track_entry *entry
     if (variable && is_passing(session, entry->name))
         return;
     sessvars_track(&session->vars, entry);
+    if (variable && changes_texts(entry->name) && user_vars_forget_texts(&session->user_vars))
+        session->sticky |= STICKY_VARIABLES;
     bool ours = entry->name.len >= sizeof(tracking) - 1 &&
                 memcmp(entry->name.data, tracking, sizeof(tracking) - 1) == 0;
     bool guard = backend->guarded && span_equal(entry->name, span_text("tx_read_only"));
@@ -256,6 +267,42 @@ static void note_unnamed(struct session *session)
     session->running->tainted = true;
 }
 
+/* A write may have run triggers, and a routine anything: whatever sets variables there is not seen.
+ */
+static void note_hidden_variables(struct session *session)
+{
+    const struct command *command = &session->command;
+    if (session->user_vars.count == 0 || command->read ||
+        command->flags & (CLASS_SET | CLASS_USE | CLASS_BEGIN))
+        return;
+    user_vars_free(&session->user_vars);
+    session->sticky |= STICKY_VARIABLES;
+}
+
+/* Those that the statement may have set: with values that can be given to other connections, or
+ * only where it ran. */
+static void note_user_variables(struct session *session)
+{
+    const struct command *command = &session->command;
+    struct backend *backend = session->running;
+    if (command->code != COM_QUERY && command->code != COM_STMT_EXECUTE &&
+        command->code != COM_STMT_BULK_EXECUTE)
+        return;
+    if (!(command->flags & CLASS_USER_VARIABLE) || command->flags & CLASS_VARIABLE_READ) {
+        if (!backend->guarded)
+            note_hidden_variables(session);
+        return;
+    }
+    bool in_step = backend->vars_version == session->vars.version;
+    bool known =
+        user_vars_note(&session->user_vars, session_sql(session), session_lex_mode(session),
+                       command->failed, ++session->vars.version);
+    if (!known && !backend->guarded)
+        session->sticky |= STICKY_VARIABLES;
+    if (in_step)
+        backend->vars_version = session->vars.version;
+}
+
 /* An error does not undo what happened before it. */
 static void note_sticky(struct session *session)
 {
@@ -265,8 +312,6 @@ static void note_sticky(struct session *session)
         return;
     if (command->flags & CLASS_HOLDS)
         note_held(session);
-    if (command->flags & CLASS_USER_VARIABLE)
-        session->sticky |= STICKY_VARIABLES;
     if (command->flags & CLASS_OPAQUE)
         session->sticky |= STICKY_ROUTINE;
     if (command->flags & CLASS_SET_ROLE) {
@@ -307,6 +352,7 @@ static void note_reset(struct session *session)
     (void)session_name_key(session, (struct span){0}); /* a user variable like others */
     statements_clear(&session->statements);
     sessvars_reset(&session->vars);
+    user_vars_free(&session->user_vars);
     session->leader->needs_setup = true;
     session->leader->vars_version = session->vars.version;
     if (session->reader)
@@ -320,6 +366,7 @@ void relay_note_end(struct session *session)
     if (backend->guarded)
         note_follower_seen(session);
     keep_note_end(session);
+    note_user_variables(session);
     if (backend->guarded)
         return;
     note_sticky(session);

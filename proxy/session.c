@@ -212,6 +212,7 @@ void session_close(struct session *session, const char *why)
     identity_unref(session->identity);
     session->identity = NULL;
     sessvars_free(&session->vars);
+    user_vars_free(&session->user_vars);
     held_free(&session->held);
     buf_free(&session->refusal);
     statements_clear(&session->statements);

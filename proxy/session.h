@@ -13,6 +13,7 @@
 #include "router/policy.h"
 #include "router/requirement.h"
 #include "router/sessvars.h"
+#include "router/user_vars.h"
 
 struct worker;
 struct login_state;
@@ -156,6 +157,7 @@ struct session {
     struct key *login_key;          /* the one that its login gave it, a reference; NULL */
     uint64_t joined_key;            /* serial of the key that its own writes were told to last */
     struct sessvars vars;
+    struct user_vars user_vars;
     uint64_t settings;  /* worker_settings() that its connections go by */
     struct buf refusal; /* the answer to a long command whose rest is being discarded */
     struct statements statements;

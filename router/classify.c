@@ -468,9 +468,21 @@ static void add_statement(struct statement_class *out, enum class_target target,
         out->target = target;
         return;
     }
-    out->flags = (out->flags | CLASS_MULTI) & ~(uint32_t)(CLASS_SET | CLASS_ON_REQUEST);
+    out->flags = (out->flags | CLASS_MULTI) &
+                 ~(uint32_t)(CLASS_SET | CLASS_ON_REQUEST | CLASS_VARIABLE_READ);
     if (out->target != CLASS_READ || target != CLASS_READ)
         out->target = CLASS_LEADER;
+}
+
+/* User variables are known on the leader alone, but for those that the session can give to others.
+ */
+static void judge_variables(struct scan *scan)
+{
+    if ((scan->flags & CLASS_USER_VARIABLE) == 0)
+        return;
+    if (scan->verdict == VERDICT_READ)
+        scan->flags |= CLASS_VARIABLE_READ;
+    scan_raise(scan, VERDICT_LEADER);
 }
 
 void classify(struct span sql, unsigned lex_mode, struct statement_class *out)
@@ -484,6 +496,7 @@ void classify(struct span sql, unsigned lex_mode, struct statement_class *out)
         scan_begin_statement(&scan);
         bool empty = scan_at_end(&scan);
         bool read_only_trx = judge_statement(&scan);
+        judge_variables(&scan);
         enum class_target target = empty ? CLASS_LEADER : target_of(scan.verdict);
         if (read_only_trx && target == CLASS_READ)
             target = CLASS_READ_TRX;
@@ -502,7 +515,7 @@ void classify(struct span sql, unsigned lex_mode, struct statement_class *out)
     if (scan.lexer.doubt) {
         out->target = CLASS_LEADER;
         out->flags = (out->flags | CLASS_OPAQUE | CLASS_PLAIN_READ) &
-                     ~(uint32_t)(CLASS_SET | CLASS_ON_REQUEST);
+                     ~(uint32_t)(CLASS_SET | CLASS_ON_REQUEST | CLASS_VARIABLE_READ);
     }
     bool unread = scan.lexer.doubt && (lex_mode & LEX_WIDE_CHARSET) != 0;
     if (scan.own_word || unread)

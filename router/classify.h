@@ -53,6 +53,8 @@ enum class_flags {
                                    anything, also one that is read only: CREATE, DROP, GRANT … */
     CLASS_BEGIN = 1 << 19,      /* the same: it begins a transaction that may write */
     CLASS_SET_GLOBAL = 1 << 22, /* SET GLOBAL (or PERSIST) of a variable */
+    CLASS_VARIABLE_READ = 1 << 23, /* the leader's only for the user variables that it reads: a read
+                                      like others where their values are known */
 };
 
 /* A leading comment may say where: "/" "* causeway to=leader *" "/", with any of

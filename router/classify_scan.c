@@ -300,7 +300,8 @@ void scan_note_tracking(struct scan *scan)
 static void judge_user_variable(struct scan *scan)
 {
     static const char name[] = "@causeway_key";
-    scan_raise(scan, VERDICT_LEADER);
+    if (scan->assigning)
+        scan_raise(scan, VERDICT_LEADER);
     scan->flags |= CLASS_USER_VARIABLE;
     struct span text = scan->token.text;
     const char *wanted = name;

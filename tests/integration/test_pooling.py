@@ -167,7 +167,7 @@ def test_what_cannot_be_said_again_keeps_the_connection(narrow, cluster):
     for make, ask, expected in (
         ("CREATE TEMPORARY TABLE demo.tmp AS SELECT 7 AS n", "SELECT n FROM demo.tmp", 7),
         ("SELECT @mine := 8", "SELECT @mine", 8),
-        ("SET @mine = 9", "SELECT @mine", 9),
+        ("SET @mine = 4 + 5", "SELECT @mine", 9),
         ("DO GET_LOCK('pool', 0)", "SELECT IS_USED_LOCK('pool') = CONNECTION_ID()", 1),
         ("LOCK TABLES demo.this_server READ", "SELECT 10", 10),
         ("PREPARE s FROM 'SELECT 11'", "EXECUTE s", 11),
@@ -180,6 +180,16 @@ def test_what_cannot_be_said_again_keeps_the_connection(narrow, cluster):
             assert value(client, ask) == expected, make
     with sessions(narrow, 1) as (after,):
         assert value(after, "SELECT @mine") is None
+
+
+@pytest.mark.core
+def test_variables_of_known_values_do_not_keep_it(narrow, cluster):
+    with sessions(narrow, 2) as (client, other):
+        rows(client, "SET @mine = 9")
+        rows(other, "/* causeway to=leader */ SELECT 1")
+        rows(other, "SET @mine = 'theirs'")
+        assert value(client, "/* causeway to=leader */ SELECT @mine") == 9
+        assert value(other, "/* causeway to=leader */ SELECT @mine") == "theirs"
 
 
 def first_byte(wire, statement):

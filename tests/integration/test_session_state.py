@@ -4,6 +4,7 @@ that a follower may answer, and in one that only the leader runs, so that both c
 session are compared with the one that a direct client has."""
 
 import contextlib
+from decimal import Decimal
 
 import pymysql
 import pytest
@@ -263,3 +264,48 @@ def test_a_role_outlasts_a_reset(proxy, ground):
     for _ in range(5):
         with contextlib.closing(proxy.connect()) as fresh:
             assert rows(fresh, "SELECT CURRENT_ROLE()") == ((None,),)
+
+
+# -- user variables of known values
+
+def on_follower(client, ground, expression, expected):
+    """The expression beside the name of the server, once a follower answers."""
+    question = f"SELECT name, {expression} FROM demo.this_server"
+    wait_until(lambda: rows(client, question)[0][0] != ground.leader.name, "a read on a follower")
+    assert rows(client, question)[0][1:] == expected
+
+
+@pytest.mark.core
+def test_variables_with_literals_are_known_on_followers(shared, ground):
+    with contextlib.closing(shared.connect()) as client:
+        rows(client, "SET @a = 1, @b = 'it''s', @c = NULL")
+        on_follower(client, ground, "@a + 1, @b, @c", (2, "it's", None))
+        rows(client, "SET @A = -2.50")
+        on_follower(client, ground, "@a, CHARSET(@b)", (Decimal("-2.50"), "utf8mb4"))
+        rows(client, "SET NAMES latin1")
+        assert rows(client, "SELECT CHARSET(@b), @b = 'it''s', @a") == (("utf8mb4", 1, Decimal("-2.50")),)
+        rows(client, "SET @b = 'new'")
+        on_follower(client, ground, "CHARSET(@b), @b", ("latin1", "new"))
+        rows(client, "SET NAMES utf8mb4")
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("change", [
+    "SELECT @a := 5", "SELECT 5 INTO @a", "SET @a = (SELECT 5)", "INSERT INTO state_trigger VALUES (5)", "CALL state_five()",
+    "SELECT state_five()", "BEGIN NOT ATOMIC SET @a = 5; END", "PREPARE s FROM 'SET @a = 5'; EXECUTE s", "SET @a = 2 + 3",
+    "SELECT v FROM state_five_view"])
+def test_variables_that_are_set_otherwise_are_the_leaders(shared, ground, change):
+    ground.leader.sql(
+        "CREATE OR REPLACE TABLE demo.state_trigger (v INT);"
+        "CREATE OR REPLACE TRIGGER demo.state_trigger_t BEFORE INSERT ON demo.state_trigger FOR EACH ROW SELECT NEW.v INTO @a;"
+        "CREATE OR REPLACE PROCEDURE demo.state_five() SELECT 5 INTO @a;"
+        "CREATE OR REPLACE FUNCTION demo.state_five() RETURNS INT BEGIN SELECT 5 INTO @a; RETURN 1; END;"
+        "CREATE OR REPLACE VIEW demo.state_five_view AS SELECT demo.state_five() AS v")
+    ground.caught_up()
+    with contextlib.closing(shared.connect(client_flag=pymysql.constants.CLIENT.MULTI_STATEMENTS)) as client:
+        rows(client, "SET @a = 1")
+        on_follower(client, ground, "@a", (1,))
+        wait_until(lambda: "state_five_view" not in change or rows(
+            client, "SELECT name FROM this_server, state_five_view")[0][0] == ground.leader.name, "the view is known")
+        answer(client, change)
+        assert rows(client, "SELECT @a") == ((5,),)

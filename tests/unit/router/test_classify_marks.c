@@ -215,6 +215,41 @@ START_TEST(updates_alone_may_pass_over_locked_rows)
 }
 END_TEST
 
+START_TEST(reads_but_for_variables_and_global_settings_are_marked)
+{
+    static const struct {
+        const char *sql;
+        uint32_t flags;
+    } rows[] = {
+        {"SELECT @x", CLASS_VARIABLE_READ},
+        {"SELECT a FROM t WHERE b = @x AND c = @`y`", CLASS_VARIABLE_READ},
+        {"SELECT @x := 1", 0},
+        {"SELECT 1 INTO @x", 0},
+        {"SELECT @x, f(1)", 0},
+        {"SELECT @x, FOUND_ROWS()", 0},
+        {"SELECT @x, @@server_id", 0},
+        {"SELECT @x FROM t FOR UPDATE", 0},
+        {"SELECT 1; SELECT @x", 0},
+        {"SELECT @x; SELECT 1", 0},
+        {"SET a = @x", 0},
+        {"INSERT INTO t VALUES (@x)", 0},
+        {"SELECT 1", 0},
+        {"SET GLOBAL a = 1", CLASS_SET_GLOBAL},
+        {"SET @@global.a = 1", CLASS_SET_GLOBAL},
+        {"SET b = 1, PERSIST a = 1", CLASS_SET_GLOBAL},
+        {"SET a = @@global.a", 0},
+        {"SHOW GLOBAL VARIABLES", 0},
+    };
+    const uint32_t both = CLASS_VARIABLE_READ | CLASS_SET_GLOBAL;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct statement_class class;
+        classify(span_text(rows[i].sql), 0, &class);
+        ck_assert_msg((class.flags & both) == rows[i].flags, "%s", rows[i].sql);
+        ck_assert(rows[i].flags == 0 || class.target == CLASS_LEADER);
+    }
+}
+END_TEST
+
 START_TEST(own_words_are_seen)
 {
     struct statement_class class;
@@ -232,6 +267,7 @@ int main(void)
     tcase_add_loop_test(tcase, plain_reads_are_known, 0, (int)COUNT(plain_reads));
     tcase_add_test(tcase, updates_alone_may_pass_over_locked_rows);
     tcase_add_test(tcase, text_that_is_not_judged_may_read);
+    tcase_add_test(tcase, reads_but_for_variables_and_global_settings_are_marked);
     tcase_add_loop_test(tcase, own_words_are_seen, 0, (int)COUNT(own_words));
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);
