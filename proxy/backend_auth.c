@@ -111,7 +111,8 @@ static void take_auth_switch(struct backend *backend, struct span payload, uint8
 static void pass_on(struct backend *backend, struct span payload, uint8_t seq)
 {
     backend->answer_seq = (uint8_t)(seq + 1);
-    ev_timer_stop(backend->worker->loop, &backend->timer);
+    if (!login_notice(payload))
+        ev_timer_stop(backend->worker->loop, &backend->timer);
     backend->events->asks(backend, payload);
 }
 

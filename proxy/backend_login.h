@@ -19,6 +19,14 @@ void backend_setup_finish(struct backend *backend);
 int backend_tls_start(struct backend *backend, struct login *login, uint64_t offered,
                       size_t greeting_len);
 
+/* Of the packets of a login that are passed on: one that wants no answer. caching_sha2_password
+ * says so that it needs no password, the server's OK comes right behind it (protocol page
+ * "caching_sha2_password authentication plugin"). */
+static inline bool login_notice(struct span payload)
+{
+    return payload.len == 2 && payload.data[0] == 0x01 && payload.data[1] == 0x03;
+}
+
 /* Fails the connection for bytes that are no packet of the protocol; `where` names them. */
 void backend_broken(struct backend *backend, const char *where);
 /* Sends `out`, wipes it (there may be a proof in it) and frees it. */

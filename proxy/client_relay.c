@@ -6,6 +6,7 @@
  * AuthSwitch (measured with MariaDB Connector/C; others take it for the end of their login). */
 #include "proxy/client_relay.h"
 
+#include "proxy/backend_login.h"
 #include "proxy/base/memory.h"
 #include "proxy/client_login.h"
 #include "proxy/net/tls.h"
@@ -71,13 +72,16 @@ void client_relay_ask(struct backend *backend, struct span payload)
     }
     if (!may_pass(session, backend, payload))
         return;
+    bool asks = !login_notice(payload);
     struct buf out = {0};
     size_t begin = packet_begin(&out);
     buf_append_span(&out, payload);
     packet_end(&out, begin, login->seq);
-    login->seq = (uint8_t)(login->seq + 2);
-    session_enter(session, SESSION_LOGIN_RELAY);
-    session_arm(session, session->worker->config->login_timeout_ms);
+    login->seq = (uint8_t)(login->seq + (asks ? 2 : 1));
+    if (asks) {
+        session_enter(session, SESSION_LOGIN_RELAY);
+        session_arm(session, session->worker->config->login_timeout_ms);
+    }
     session_send(session, buf_span(&out));
     buf_free(&out);
 }
