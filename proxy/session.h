@@ -162,6 +162,7 @@ struct session {
     struct buf refusal; /* the answer to a long command whose rest is being discarded */
     struct statements statements;
     struct aftermath aftermath;  /* what the last statement left behind */
+    uint64_t diagnosed_serial;   /* connection that has the warnings of the session */
     struct place_ticket *ticket; /* WAIT_PLACE: its place in the queue */
     struct bound_waiter bound_waiter;
     struct command command;

@@ -100,9 +100,9 @@ static bool at_work(const struct session *session, const struct backend *backend
 
 static bool leader_holds(const struct session *session)
 {
-    return session->sticky || session->vars.leader_only || session->vars.schema_dropped ||
-           session->vars.asks || session->vars.again.len > 0 || session->aftermath.unnamed ||
-           session->aftermath.one_time;
+    return session->sticky || session->vars.leader_only || session->vars.auto_is_null ||
+           session->vars.schema_dropped || session->vars.asks || session->vars.again.len > 0 ||
+           session->aftermath.unnamed || session->aftermath.one_time;
 }
 
 enum keep session_keeps(struct session *session, const struct backend *backend, uint64_t now_ms)
@@ -170,8 +170,31 @@ static void note_text(struct session *session, struct span text)
     aftermath->unnamed |= has(text, "nextval") || has(text, "next value") || has(text, "setval");
 }
 
+/* A statement without tables leaves the warnings of the one before as they are, unless it has some
+ * of its own (server source sql/sql_parse.cc, mysql_execute_command). */
+static bool without_tables(const struct session *session)
+{
+    const struct command *command = &session->command;
+    struct span text = text_of(session);
+    if (command->code != COM_QUERY && command->code != COM_STMT_EXECUTE)
+        return true;
+    if (command->flags & (CLASS_SET | CLASS_USE | CLASS_BEGIN | CLASS_DIAGNOSTICS))
+        return true;
+    return command->read && begins(text, "select") && !has(text, "from");
+}
+
+static void note_diagnostics(struct session *session)
+{
+    uint64_t serial = session->running->serial;
+    if (session->diagnosed_serial != serial &&
+        (session->aftermath.diagnostics || !without_tables(session)))
+        session->diagnosed_serial = serial;
+}
+
 void keep_note_end(struct session *session)
 {
+    if (!(session->command.flags & CLASS_DIAGNOSTICS) || session->command.failed)
+        note_diagnostics(session);
     struct command *command = &session->command;
     struct aftermath *aftermath = &session->aftermath;
     const struct backend *backend = session->running;

@@ -11,6 +11,17 @@
 
 #include <strings.h>
 
+/* Where the last statement ran that left warnings or errors, or left none where there had been
+ * some. */
+static struct backend *diagnosed_connection(const struct session *session)
+{
+    if (session->leader && session->leader->serial == session->diagnosed_serial)
+        return session->leader;
+    if (session->reader && session->reader->serial == session->diagnosed_serial)
+        return session->reader;
+    return session->running;
+}
+
 /* The connection that must run the command, whatever the router would say; NULL: free to choose. */
 static struct backend *fixed_connection(const struct session *session)
 {
@@ -21,6 +32,8 @@ static struct backend *fixed_connection(const struct session *session)
         return session->running;
     if (session->trx)
         return session->trx;
+    if (command->previous && command->flags & CLASS_DIAGNOSTICS)
+        return diagnosed_connection(session);
     if (command->previous && session->running)
         return session->running;
     return NULL;
@@ -61,8 +74,9 @@ static bool leader_only(const struct session *session)
     const struct command *command = &session->command;
     return command->to_leader || command->catalogued || !command->read ||
            session->sticky & STICKY_READS || session->vars.leader_only ||
-           session->vars.schema_dropped || session->vars.again.len > 0 ||
-           session->too_many_domains || (session->leader && session->leader->expired) ||
+           session->vars.auto_is_null || session->vars.schema_dropped ||
+           session->vars.again.len > 0 || session->too_many_domains ||
+           (session->leader && session->leader->expired) ||
            (keeps_connections(session) && !session->reader) ||
            !(session->status & SERVER_STATUS_AUTOCOMMIT) ||
            (in_server_schema(session) && !command->requested);

@@ -163,6 +163,7 @@ static void judge_show(struct scan *scan)
     enum word_id id = scan_id(scan);
     if (id == WORD_WARNINGS || id == WORD_ERRORS || id == WORD_COUNT) {
         scan_raise(scan, VERDICT_PREVIOUS);
+        scan->flags |= CLASS_DIAGNOSTICS;
         scan_skip_rest(scan);
         return;
     }
@@ -354,6 +355,7 @@ static void judge_get(struct scan *scan)
         scan_skip(scan);
     bool diagnostics = scan_id(scan) == WORD_DIAGNOSTICS;
     scan_raise(scan, diagnostics ? VERDICT_PREVIOUS : VERDICT_LEADER);
+    scan->flags |= diagnostics ? CLASS_DIAGNOSTICS : 0;
     scan_skip_rest(scan);
 }
 

@@ -55,6 +55,8 @@ enum class_flags {
     CLASS_SET_GLOBAL = 1 << 22, /* SET GLOBAL (or PERSIST) of a variable */
     CLASS_VARIABLE_READ = 1 << 23, /* the leader's only for the user variables that it reads: a read
                                       like others where their values are known */
+    CLASS_DIAGNOSTICS = 1 << 24,   /* speaks of warnings and errors: SHOW WARNINGS, GET DIAGNOSTICS,
+                                      @@warning_count */
 };
 
 /* A leading comment may say where: "/" "* causeway to=leader *" "/", with any of

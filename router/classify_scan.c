@@ -248,6 +248,15 @@ static struct span unquoted(const struct token *token)
     return token->text;
 }
 
+/* information_schema.OPTIMIZER_TRACE: of the statement before. */
+static bool is_trace(const struct scan *scan)
+{
+    static const char name[] = "optimizer_trace";
+    struct span text = unquoted(&scan->token);
+    return text.len == sizeof(name) - 1 &&
+           strncasecmp((const char *)text.data, name, text.len) == 0;
+}
+
 /* A name with a dot before or behind it: schema.table, sequence.nextval. */
 static void judge_qualified(struct scan *scan)
 {
@@ -262,7 +271,9 @@ static void judge_qualified(struct scan *scan)
     bool harmless_table = (bits & IS_SCHEMA_TABLE) != 0;
     if (word != NULL && word->id == WORD_TRACKING)
         scan->flags |= CLASS_TRACKING;
-    if (behind_dot && information && !harmless_table)
+    if (behind_dot && information && is_trace(scan))
+        scan_raise(scan, VERDICT_PREVIOUS);
+    else if (behind_dot && information && !harmless_table)
         scan_raise(scan, VERDICT_ON_REQUEST);
     if (behind_dot && (bits & IS_SEQUENCE) != 0)
         scan_raise(scan, VERDICT_LEADER);
@@ -331,9 +342,10 @@ static void judge_system_variable(struct scan *scan)
     scan_note_tracking(scan);
     if (next_is(scan, '.')) /* @@global.x, @@cache.key_buffer_size */
         scan_raise(scan, VERDICT_ON_REQUEST);
-    else if ((bits & IS_PREVIOUS_VARIABLE) != 0)
+    else if ((bits & IS_PREVIOUS_VARIABLE) != 0) {
         scan_raise(scan, VERDICT_PREVIOUS);
-    else if ((bits & IS_VARIABLE) == 0) {
+        scan->flags |= CLASS_DIAGNOSTICS;
+    } else if ((bits & IS_VARIABLE) == 0) {
         scan_raise(scan, VERDICT_ON_REQUEST);
         scan_note_own_variable(scan, &scan->token);
     }

@@ -109,6 +109,7 @@ void sessvars_reset(struct sessvars *vars)
     vars->again.len = 0;
     vars->asks &= SESSVARS_ASK_ROLE;
     vars->isolation = ISOLATION_DEFAULT;
+    vars->auto_is_null = false;
     vars->leader_only = vars->unlogged;
 }
 
@@ -284,6 +285,8 @@ static bool track_variable(struct sessvars *vars, const struct track_entry *entr
     if (replay == LEADER_ONLY && !span_equal(entry->name, span_text("sql_log_bin")))
         return true; /* they go on counting where they were set */
     set_variable(vars, entry->name, entry->value)->on_leader = replay != REPLAY;
+    if (span_equal(entry->name, span_text("sql_auto_is_null")))
+        vars->auto_is_null = !span_equal(entry->value, span_text("OFF"));
     if (span_equal(entry->name, span_text("tx_isolation")))
         note_isolation(vars, entry->value);
     if (span_equal(entry->name, span_text("character_set_client")))

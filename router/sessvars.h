@@ -55,6 +55,8 @@ struct sessvars {
     enum isolation isolation;
     bool leader_only; /* a variable was set that a follower can't or must not share:
                          sql_log_bin = 0, timestamp, rand_seed … */
+    bool
+        auto_is_null; /* sql_auto_is_null: `id IS NULL` finds the row inserted last, where it was */
     bool unlogged;    /* sql_log_bin was 0 once: a reset does not undo that */
 };
 

@@ -122,6 +122,18 @@ SCENES = {
         "SELECT CHARSET(@b), COLLATION(@b), COERCIBILITY(@b)", "SELECT @a := @a + 1", "SELECT 5, 6 INTO @a, @f",
         "SELECT @a, @f", "SET NAMES latin1", "SELECT CHARSET(@b), @b = 'text'", "CALL demo.state_variable()",
         "SELECT @state_v"],
+    "warnings behind statements without tables": [
+        "SELECT nosuch FROM state_t", "SET sql_notes = 1", "SHOW WARNINGS", "SELECT DATABASE()", "SELECT @@warning_count",
+        "USE demo", "SHOW COUNT(*) ERRORS", "SELECT v FROM state_t WHERE id = 1", "SHOW WARNINGS",
+        "DROP TABLE IF EXISTS state_nosuch", "SELECT 1 + 1", "SHOW WARNINGS", "SELECT 1/0, v FROM state_t WHERE id = 1",
+        "SET sql_notes = 1", "SHOW WARNINGS", "UPDATE state_t SET v = v WHERE id = 0", "SHOW WARNINGS"],
+    "the row inserted last": [
+        "CREATE OR REPLACE TABLE state_n (id INT AUTO_INCREMENT PRIMARY KEY, v INT)", "SET sql_auto_is_null = 1",
+        "INSERT INTO state_n (v) VALUES (5)", "SELECT v FROM state_n WHERE id IS NULL", "SET sql_auto_is_null = 0",
+        "SELECT v FROM state_n WHERE id IS NULL"],
+    "what the optimizer traced": [
+        "SET optimizer_trace = 'enabled=on'", "SELECT v FROM state_t WHERE id = 1",
+        "SELECT QUERY FROM information_schema.OPTIMIZER_TRACE", "SET optimizer_trace = 'enabled=off'"],
     "a role": ["SET ROLE `state ``role`", both("CURRENT_ROLE()"), "SET ROLE nosuch", both("CURRENT_ROLE()"),
                "SET ROLE NONE", both("CURRENT_ROLE()")],
     "temporary tables": [

@@ -239,13 +239,22 @@ START_TEST(reads_but_for_variables_and_global_settings_are_marked)
         {"SET b = 1, PERSIST a = 1", CLASS_SET_GLOBAL},
         {"SET a = @@global.a", 0},
         {"SHOW GLOBAL VARIABLES", 0},
+        {"SHOW WARNINGS", CLASS_DIAGNOSTICS},
+        {"SHOW COUNT(*) ERRORS", CLASS_DIAGNOSTICS},
+        {"SELECT @@warning_count", CLASS_DIAGNOSTICS},
+        {"GET DIAGNOSTICS @n = NUMBER", CLASS_DIAGNOSTICS},
+        {"SELECT ROW_COUNT()", 0},
+        {"SELECT trace FROM information_schema.optimizer_trace", 0},
     };
-    const uint32_t both = CLASS_VARIABLE_READ | CLASS_SET_GLOBAL;
+    const uint32_t both = CLASS_VARIABLE_READ | CLASS_SET_GLOBAL | CLASS_DIAGNOSTICS;
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct statement_class class;
         classify(span_text(rows[i].sql), 0, &class);
         ck_assert_msg((class.flags & both) == rows[i].flags, "%s", rows[i].sql);
-        ck_assert(rows[i].flags == 0 || class.target == CLASS_LEADER);
+        if (rows[i].flags == CLASS_DIAGNOSTICS || strstr(rows[i].sql, "trace"))
+            ck_assert_int_eq(class.target, CLASS_PREVIOUS);
+        else
+            ck_assert(rows[i].flags == 0 || class.target == CLASS_LEADER);
     }
 }
 END_TEST
