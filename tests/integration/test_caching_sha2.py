@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import socket
+import ssl
 import struct
 import subprocess
 import threading
@@ -131,6 +132,22 @@ def test_the_password_first_then_the_short_way(lab):
         assert account == "sha@%" and reader in ("db2", "db3")
         assert fronts[0].short == count
     assert sum(front.short for front in fronts[1:]) >= 1
+
+
+def test_the_packets_are_numbered_without_a_gap(lab):
+    """Connector/C would not mind; others do."""
+    fronts, proxy, authority = lab
+    fronts[0].cached = True
+    with contextlib.closing(wire.Wire(proxy.port)) as client:
+        client.start_tls(ssl.create_default_context(cafile=authority))
+        client.capabilities = wire.PLAIN
+        login = struct.pack("<IIB19xI", wire.PLAIN | wire.SSL, 1 << 30, 45, 0) + b"sha\0\0caching_sha2_password\0"
+        client.send(login, client.login_seq)
+        nonce = client.packet()[len(b"\xfecaching_sha2_password\0"):-1]
+        number = client.seq
+        client.send(wire.xor(sha(PASSWORD), sha(sha(sha(PASSWORD)), nonce)), number + 1)
+        assert (client.packet(), client.seq) == (FAST, number + 2)
+        assert (client.packet()[0], client.seq) == (0, number + 3)
 
 
 def test_a_client_that_always_sends_the_password(lab):
