@@ -172,10 +172,10 @@ static bool judge(struct session *session, struct span sql, struct statement_cla
     return apply_policy(session, sql, &class->hint);
 }
 
-/* SET @@name is sent as SET @@session.name, which the server reports; see set_scope.h. */
+/* SET @@name is sent as SET @@sEssion.name, which the server reports; see set_scope.h. */
 static void write_scopes(struct session *session)
 {
-    static const char scope[] = "session.";
+    static const char scope[] = SET_SCOPE_WORD;
     struct command *command = &session->command;
     size_t places[SET_SCOPE_PLACES_MAX];
     if (command->read || command->previous || command->of_replica)

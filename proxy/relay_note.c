@@ -33,6 +33,11 @@ void session_note_status(struct session *session, struct backend *backend, uint1
 static bool client_may_see(const struct track_entry *entry, void *context)
 {
     const struct session *session = context;
+    bool change = entry->type == TRACK_STATE_CHANGE;
+    if ((change || entry->type == TRACK_SYSTEM_VARIABLE) &&
+        session->command.flags & (CLASS_SET | CLASS_MULTI) &&
+        set_scope_is_silent(session_sql(session), change ? (struct span){0} : entry->name))
+        return false;
     return session->command.own_tracking ||
            sessvars_wanted(&session->vars, entry, session->worker->topology->tracked_variables);
 }

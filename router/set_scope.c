@@ -3,6 +3,7 @@
 
 #include "router/lex.h"
 
+#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
@@ -110,6 +111,24 @@ size_t set_scope_places(struct span sql, unsigned mode, size_t places[SET_SCOPE_
             step(&walk);
     }
     return walk.token.kind == TOKEN_BAD ? 0 : count;
+}
+
+bool set_scope_is_silent(struct span sql, struct span name)
+{
+    static const char written[] = "@@" SET_SCOPE_WORD;
+    const size_t len = sizeof(written) - 1;
+    const uint8_t *end = sql.data + sql.len;
+    const uint8_t *at = sql.len ? memmem(sql.data, sql.len, written, len) : NULL;
+    if (at && name.len == 0)
+        return !memchr(sql.data, ',', sql.len) && !memchr(sql.data, ';', sql.len);
+    for (; at; at = memmem(at, (size_t)(end - at), written, len)) {
+        at += len;
+        if ((size_t)(end - at) > name.len &&
+            strncasecmp((const char *)at, (const char *)name.data, name.len) == 0 &&
+            !isalnum(at[name.len]) && at[name.len] != '_')
+            return true;
+    }
+    return false;
 }
 
 bool set_scope_is_passing(struct span sql, unsigned mode, struct span name)

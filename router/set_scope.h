@@ -22,6 +22,13 @@ enum { SET_SCOPE_PLACES_MAX = 32, SET_SCOPE_TEXT_MAX_BYTES = 16 * 1024 };
  * transaction's. */
 size_t set_scope_places(struct span sql, unsigned mode, size_t places[SET_SCOPE_PLACES_MAX]);
 
+/* What is written there: spelled as nobody else does, so that it is seen in the text later on. */
+#define SET_SCOPE_WORD "sEssion."
+
+/* True when `name` was set in `sql` without a scope before that was written out: the server would
+ * not have reported it. An empty name: that holds for all that `sql` sets. */
+bool set_scope_is_silent(struct span sql, struct span name);
+
 /* True when `sql` is SET STATEMENT … FOR … and `name` is among the variables that it sets. */
 bool set_scope_is_passing(struct span sql, unsigned mode, struct span name);
 

@@ -13,15 +13,15 @@ static const struct {
     const char *scoped; /* NULL: as it was */
     unsigned mode;
 } scopes[] = {
-    {"SET @@sql_mode='ANSI'", "SET @@session.sql_mode='ANSI'", 0},
-    {"set @@a = 1, @@b := 2", "set @@session.a = 1, @@session.b := 2", 0},
+    {"SET @@sql_mode='ANSI'", "SET @@sEssion.sql_mode='ANSI'", 0},
+    {"set @@a = 1, @@b := 2", "set @@sEssion.a = 1, @@sEssion.b := 2", 0},
     {"SET a=1,@@b=IF(@@c=1,2,3),@@session.d=4,@@local.e=5",
-     "SET a=1,@@session.b=IF(@@c=1,2,3),@@session.d=4,@@local.e=5", 0},
-    {"/*!40101 SET @@time_zone='+00:00' */;", "/*!40101 SET @@session.time_zone='+00:00' */;", 0},
-    {"SET @x=1, @@y=(SELECT a,b=@@z FROM t)", "SET @x=1, @@session.y=(SELECT a,b=@@z FROM t)", 0},
-    {"SET @@a=1; SET @@b=2; SELECT 1", "SET @@session.a=1; SET @@session.b=2; SELECT 1", 0},
-    {"SET @@a=', @@b=1'", "SET @@session.a=', @@b=1'", 0},
-    {"SET @@a=\", @@b=1\"", "SET @@session.a=\", @@b=1\"", LEX_ANSI_QUOTES},
+     "SET a=1,@@sEssion.b=IF(@@c=1,2,3),@@session.d=4,@@local.e=5", 0},
+    {"/*!40101 SET @@time_zone='+00:00' */;", "/*!40101 SET @@sEssion.time_zone='+00:00' */;", 0},
+    {"SET @x=1, @@y=(SELECT a,b=@@z FROM t)", "SET @x=1, @@sEssion.y=(SELECT a,b=@@z FROM t)", 0},
+    {"SET @@a=1; SET @@b=2; SELECT 1", "SET @@sEssion.a=1; SET @@sEssion.b=2; SELECT 1", 0},
+    {"SET @@a=', @@b=1'", "SET @@sEssion.a=', @@b=1'", 0},
+    {"SET @@a=\", @@b=1\"", "SET @@sEssion.a=\", @@b=1\"", LEX_ANSI_QUOTES},
     {"SET @@session.a=1", NULL, 0},
     {"SET @@global.a=1", NULL, 0},
     {"SET @@hot.key_buffer_size=1", NULL, 0},
@@ -47,7 +47,7 @@ START_TEST(a_bare_name_gets_its_scope)
     char text[512] = "";
     size_t done = 0;
     for (size_t i = 0; i < count; i++) {
-        snprintf(text + strlen(text), sizeof(text) - strlen(text), "%.*ssession.",
+        snprintf(text + strlen(text), sizeof(text) - strlen(text), "%.*s" SET_SCOPE_WORD,
                  (int)(places[i] - done), scopes[_i].sql + done);
         done = places[i];
     }
@@ -95,6 +95,26 @@ START_TEST(what_a_statement_sets_for_itself)
 }
 END_TEST
 
+static const struct {
+    const char *sql;
+    const char *name; /* empty: all of it */
+    bool silent;
+} written[] = {
+    {"SET @@sEssion.a=1", "a", true},       {"SET @@sEssion.a=1", "A", true},
+    {"SET @@sEssion.a=1", "", true},        {"SET @@sEssion.ab=1", "a", false},
+    {"SET @@sEssion.a_b=1", "a", false},    {"SET @@session.a=1", "a", false},
+    {"SET @@session.a=1", "", false},       {"SET b=1, @@sEssion.a=1", "a", true},
+    {"SET b=1, @@sEssion.a=1", "b", false}, {"SET b=1, @@sEssion.a=1", "", false},
+    {"SET @@sEssion.", "a", false},         {"", "a", false},
+};
+
+START_TEST(what_was_written_is_known_again)
+{
+    ck_assert_int_eq(set_scope_is_silent(span_text(written[_i].sql), span_text(written[_i].name)),
+                     written[_i].silent);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("set_scope");
@@ -103,6 +123,8 @@ int main(void)
     tcase_add_test(tests, too_much_is_left_alone);
     tcase_add_loop_test(tests, what_a_statement_sets_for_itself, 0,
                         sizeof(statements) / sizeof(statements[0]));
+    tcase_add_loop_test(tests, what_was_written_is_known_again, 0,
+                        sizeof(written) / sizeof(written[0]));
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
