@@ -278,10 +278,8 @@ static enum step take_execute(struct session *session)
         return STEP_WAIT;
     }
     struct span packet = span_of(stream_data(&session->client), command->len);
-    if (statement_note_types(statement, packet)) {
-        session_protocol_error(session, "an execution is too short for its parameters");
-        return STEP_WAIT;
-    }
+    if (statement_note_types(statement, packet))
+        return session_refuse(session, 1210, "HY000", "Incorrect arguments to mysqld_stmt_execute");
     if (!take_key(session, buf_span(&statement->key)))
         return session->state == SESSION_CLOSED ? STEP_WAIT : STEP_MORE;
     if (statement->own)

@@ -237,7 +237,8 @@ static enum step enter_account(struct session *session, const struct account *ac
     identity_unref(session->identity);
     session->identity = make_identity(session, account, verdict->plugin, &verdict->secret);
     session->collation = login->collation;
-    session->single_statements = !(session->capabilities & CLIENT_MULTI_STATEMENTS);
+    if (!login->changes_user) /* COM_SET_OPTION outlasts COM_CHANGE_USER (measured) */
+        session->single_statements = !(session->capabilities & CLIENT_MULTI_STATEMENTS);
     sessvars_set_login_collation(&session->vars, login->collation);
     if (login->schema)
         sessvars_set_schema(&session->vars, span_text(login->schema));

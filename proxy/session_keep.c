@@ -73,10 +73,10 @@ static bool begins(struct span text, const char *word)
 
 /* --- the judgement --- */
 
-/* A cursor is open, parameters were sent ahead, or a statement could not be prepared elsewhere.
- * Looks through the statements only while some may be found. */
-static bool statements_bound(struct statements *statements)
+/* Looks through the statements only while some may be found. */
+bool keep_binds_statements(struct session *session)
 {
+    struct statements *statements = &session->statements;
     if (statements->unkept > 0)
         return true;
     if (!statements->bound)
@@ -113,7 +113,7 @@ enum keep session_keeps(struct session *session, const struct backend *backend, 
         session->outdated || session->identity->relayed || /* it could open no other */
         at_work(session, backend) || session->trx == backend ||
         backend->status & SERVER_STATUS_IN_TRANS || (!backend->guarded && leader_holds(session)) ||
-        statements_bound(&session->statements))
+        keep_binds_statements(session))
         return KEEP_ON;
     if (last && aftermath->asks)
         return KEEP_ON;
@@ -132,8 +132,6 @@ void keep_note_ok(struct session *session, const struct ok_reply *ok)
     aftermath->diagnostics = ok->warnings > 0;
     session->running->spotless = session->running->spotless && ok->warnings == 0;
     aftermath->row_count = ok->header == 0x00 ? (int64_t)ok->affected_rows : -1;
-    if (ok->header != 0x00)
-        aftermath->found_rows = session->parser.rows;
     /* The OK also tells of ids that the client chose itself, which LAST_INSERT_ID() does not
      * (measured). */
     if (!session->running->guarded && ok->insert_id && ok->insert_id != aftermath->insert_id) {
@@ -191,6 +189,18 @@ static void note_diagnostics(struct session *session)
         session->diagnosed_serial = serial;
 }
 
+/* CHECK TABLE, HANDLER, INSERT … RETURNING and the like leave FOUND_ROWS() as it was (measured). */
+static bool counts_found_rows(struct span text)
+{
+    static const char *const words[] = {"select", "with", "show", "values"};
+    while (text.len && (isspace(text.data[0]) || text.data[0] == '('))
+        text = span_of(text.data + 1, text.len - 1);
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (begins(text, words[i]))
+            return !begins(text, "show") || !has(text, "create");
+    return text.len > 0 && (text.data[0] == '/' || text.data[0] == '#' || text.data[0] == '-');
+}
+
 void keep_note_end(struct session *session)
 {
     if (!(session->command.flags & CLASS_DIAGNOSTICS) || session->command.failed)
@@ -211,6 +221,8 @@ void keep_note_end(struct session *session)
     struct span text = text_of(session);
     aftermath->lost = false;
     bool rows = aftermath->row_count < 0;
+    if (rows && !command->failed && counts_found_rows(text))
+        aftermath->found_rows = session->parser.rows;
     aftermath->unsure =
         command->flags & (CLASS_OPAQUE | CLASS_MULTI) || command->streamed ||
         has(text.len > HEAD_BYTES ? span_of(text.data, HEAD_BYTES) : text, "sql_calc_found_rows");
@@ -237,6 +249,8 @@ void keep_note_answer(struct session *session, uint64_t insert_id, int64_t row_c
     struct aftermath *aftermath = &session->aftermath;
     aftermath->insert_id = insert_id;
     aftermath->insert_id_known = true;
+    if (!aftermath->unsure) /* the others were known, and may be of another connection */
+        return;
     aftermath->row_count = row_count;
     aftermath->found_rows = found_rows;
     aftermath->unsure = false;

@@ -35,6 +35,9 @@ struct aftermath {
 /* May that connection of the session be taken away? `now_ms` as of clock_now_ms(). */
 enum keep session_keeps(struct session *session, const struct backend *backend, uint64_t now_ms);
 
+/* A cursor is open, parameters were sent ahead, or a statement could not be prepared elsewhere. */
+bool keep_binds_statements(struct session *session);
+
 /* The replies to its commands, as they pass. */
 void keep_note_ok(struct session *session, const struct ok_reply *ok);
 void keep_note_err(struct session *session);

@@ -62,6 +62,17 @@ static void note_pin(struct session *session, const struct topology_server *serv
     session_settle(session);
 }
 
+/* The read was to move to another follower, but a cursor is open on its reader: what the reader
+ * does not cover, the leader serves. */
+static bool must_stay(struct session *session, const struct backend *reader,
+                      const struct topology_server *server)
+{
+    const struct command *command = &session->command;
+    return reader && reader->guarded && reader->slot != server->slot && command->read &&
+           reader->state == BACKEND_READY && command->forced < 0 && command->code != COM_CONNECT &&
+           keep_binds_statements(session);
+}
+
 enum step step_attach(struct session *session)
 {
     struct worker *worker = session->worker;
@@ -69,6 +80,11 @@ enum step step_attach(struct session *session)
     const struct topology_server *server = &topology->servers[session->command.target];
     bool leads = session->command.target == topology->leader;
     struct backend **place = leads ? &session->leader : &session->reader;
+    if (must_stay(session, *place, server)) {
+        session->command.to_leader = true;
+        session_enter(session, SESSION_ROUTE);
+        return STEP_MORE;
+    }
     note_pin(session, server, leads);
     if (*place && !fits(*place, server))
         session_release(session, place);
