@@ -45,8 +45,9 @@ void user_vars_free(struct user_vars *vars)
 static struct user_var **find(struct user_vars *vars, struct span name)
 {
     struct user_var **at = &vars->first;
-    while (*at && ((*at)->name.len != name.len ||
-                   strncasecmp((const char *)(*at)->name.data, (const char *)name.data, name.len)))
+    while (*at &&
+           ((*at)->name.len != name.len ||
+            strncasecmp((const char *)(*at)->name.data, (const char *)name.data, name.len) != 0))
         at = &(*at)->next;
     return at;
 }
