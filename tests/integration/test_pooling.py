@@ -31,6 +31,10 @@ def disturb(connection):
     rows(connection, "SELECT 1")
 
 
+def stat(proxy, name):
+    return next(int(row["value"]) for row in proxy.console("SHOW STATS") if row["name"] == name)
+
+
 @pytest.fixture(scope="module", name="narrow")
 def narrow_fixture(shared_cluster):
     """One connection to each server, for everybody."""
@@ -146,9 +150,10 @@ def test_transactions_and_autocommit(narrow, table):
         def ask():
             waited.append(value(other, f"/* causeway to=leader */ SELECT COUNT(*) FROM {table}"))
 
+        before = stat(narrow, "place_waits")
         thread = threading.Thread(target=ask)
         thread.start()
-        time.sleep(0.3)
+        wait_until(lambda: stat(narrow, "place_waits") > before, "the other session to wait")
         assert waited == []  # the connection is the transaction's
         rows(client, "COMMIT")
         thread.join(10)
