@@ -20,8 +20,8 @@ struct control {
     struct admin *admin;
     struct metrics *metrics; /* NULL: off */
     struct worker **workers;
-    unsigned worker_count;
-    bool stopping; /* a signal asked for it */
+    atomic_uint worker_count; /* of `workers`, complete up to here: workers read both */
+    bool stopping;            /* a signal asked for it */
 };
 
 /* As struct admin_source wants them; `context` is the struct control. */

@@ -80,7 +80,10 @@ static void skip_class(struct lexer *lexer, unsigned classes)
 
 void lex_start(struct lexer *lexer, struct span sql, unsigned mode)
 {
-    *lexer = (struct lexer){.at = sql.data, .end = sql.data + sql.len, .mode = mode};
+    static const uint8_t nothing[1];
+    const uint8_t *at =
+        sql.len > 0 ? sql.data : nothing; /* a span without text may have no address */
+    *lexer = (struct lexer){.at = at, .end = at + sql.len, .mode = mode};
     if ((mode & LEX_WIDE_CHARSET) == 0)
         return;
     for (size_t i = 0; i < sql.len; i++) {

@@ -117,8 +117,10 @@ bool set_scope_is_silent(struct span sql, struct span name)
 {
     static const char written[] = "@@" SET_SCOPE_WORD;
     const size_t len = sizeof(written) - 1;
+    if (sql.len == 0)
+        return false;
     const uint8_t *end = sql.data + sql.len;
-    const uint8_t *at = sql.len ? memmem(sql.data, sql.len, written, len) : NULL;
+    const uint8_t *at = memmem(sql.data, sql.len, written, len);
     if (at && name.len == 0)
         return !memchr(sql.data, ',', sql.len) && !memchr(sql.data, ';', sql.len);
     for (; at; at = memmem(at, (size_t)(end - at), written, len)) {

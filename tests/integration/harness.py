@@ -324,7 +324,10 @@ class Causeway:
         environment = dict(os.environ)
         environment.setdefault("ASAN_OPTIONS", "detect_leaks=1:abort_on_error=0")
         environment.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
-        environment.setdefault("TSAN_OPTIONS", "halt_on_error=0:second_deadlock_stack=1")
+        environment.setdefault(
+            "TSAN_OPTIONS",
+            f"halt_on_error=0:second_deadlock_stack=1:suppressions={ROOT / 'tests/integration/tsan.supp'}",
+        )
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 [*self.prefix, BINARY, "run", "-c", self.config], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
