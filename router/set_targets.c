@@ -1,37 +1,13 @@
 /* See set_targets.h. */
 #include "router/set_targets.h"
 
-#include "router/lex.h"
+#include "router/reading.h"
 
 #include <strings.h>
 
-struct reading {
-    struct lexer lexer;
-    struct token token;
-    struct token next;
-};
-
-static void step(struct reading *reading)
-{
-    reading->token = reading->next;
-    lex_next(&reading->lexer, &reading->next);
-}
-
-static bool is_symbol(const struct token *token, uint8_t symbol)
-{
-    return token->kind == TOKEN_SYMBOL && token->symbol == symbol;
-}
-
-static bool is_word(const struct token *token, const char *word)
-{
-    return token->kind == TOKEN_WORD && token->text.len == strlen(word) &&
-           strncasecmp((const char *)token->text.data, word, strlen(word)) == 0;
-}
-
 static bool at_end(const struct reading *reading)
 {
-    return reading->token.kind == TOKEN_END || reading->token.kind == TOKEN_BAD ||
-           is_symbol(&reading->token, ';');
+    return reading_at_end(reading) || token_is_symbol(&reading->token, ';');
 }
 
 /* Steps over the value, and the comma behind it. */
@@ -39,10 +15,10 @@ static void skip_value(struct reading *reading)
 {
     unsigned depth = 0;
     while (!at_end(reading)) {
-        bool ends = depth == 0 && is_symbol(&reading->token, ',');
-        depth += is_symbol(&reading->token, '(');
-        depth -= depth > 0 && is_symbol(&reading->token, ')');
-        step(reading);
+        bool ends = depth == 0 && token_is_symbol(&reading->token, ',');
+        depth += token_is_symbol(&reading->token, '(');
+        depth -= depth > 0 && token_is_symbol(&reading->token, ')');
+        reading_step(reading);
         if (ends)
             return;
     }
@@ -52,13 +28,14 @@ static void skip_value(struct reading *reading)
 static void skip_scope(struct reading *reading)
 {
     if (reading->token.kind == TOKEN_SYSTEM_VARIABLE)
-        step(reading);
-    bool scope = is_word(&reading->token, "session") || is_word(&reading->token, "local");
+        reading_step(reading);
+    bool scope =
+        token_is_word(&reading->token, "session") || token_is_word(&reading->token, "local");
     if (!scope)
         return;
-    step(reading);
-    if (is_symbol(&reading->token, '.'))
-        step(reading);
+    reading_step(reading);
+    if (token_is_symbol(&reading->token, '.'))
+        reading_step(reading);
 }
 
 /* The name at hand. False: it is not that of a session's variable. */
@@ -75,8 +52,8 @@ static bool take_name(struct reading *reading, struct span *name)
         if (!plain && name->data[i] != '_')
             return false;
     }
-    step(reading);
-    return is_symbol(&reading->token, '=') || is_symbol(&reading->token, SYMBOL_ASSIGN);
+    reading_step(reading);
+    return token_is_symbol(&reading->token, '=') || token_is_symbol(&reading->token, SYMBOL_ASSIGN);
 }
 
 enum set_targets set_targets_read(struct span sql, unsigned lex_mode, struct buf *again)
@@ -84,11 +61,9 @@ enum set_targets set_targets_read(struct span sql, unsigned lex_mode, struct buf
     static const char tracking[] = "session_track_";
     const char *separator = "SET @@session.";
     enum set_targets found = SET_TARGETS_TRACKING;
-    struct reading reading = {.token.kind = TOKEN_END};
-    lex_start(&reading.lexer, sql, lex_mode);
-    lex_next(&reading.lexer, &reading.token);
-    lex_next(&reading.lexer, &reading.next);
-    step(&reading); /* SET */
+    struct reading reading;
+    reading_start(&reading, sql, lex_mode);
+    reading_step(&reading); /* SET */
     for (; !at_end(&reading); skip_value(&reading)) {
         struct span name;
         if (reading.token.kind == TOKEN_USER_VARIABLE) /* of no interest to the tracker */

@@ -2,7 +2,7 @@
 #include "router/user_vars.h"
 
 #include "proxy/base/memory.h"
-#include "router/lex.h"
+#include "router/reading.h"
 
 #include <stdlib.h>
 #include <strings.h>
@@ -93,43 +93,6 @@ static struct user_var *renew(struct user_vars *vars, struct span name, uint64_t
 
 /* --- statements --- */
 
-struct reading {
-    struct lexer lexer;
-    struct token token;
-    struct token next;
-};
-
-static void step(struct reading *reading)
-{
-    reading->token = reading->next;
-    lex_next(&reading->lexer, &reading->next);
-}
-
-static struct reading reading_of(struct span sql, unsigned lex_mode)
-{
-    struct reading reading;
-    lex_start(&reading.lexer, sql, lex_mode);
-    lex_next(&reading.lexer, &reading.token);
-    lex_next(&reading.lexer, &reading.next);
-    return reading;
-}
-
-static bool is_symbol(const struct token *token, uint8_t symbol)
-{
-    return token->kind == TOKEN_SYMBOL && token->symbol == symbol;
-}
-
-static bool is_word(const struct token *token, const char *word)
-{
-    return token->kind == TOKEN_WORD && token->text.len == strlen(word) &&
-           strncasecmp((const char *)token->text.data, word, token->text.len) == 0;
-}
-
-static bool at_end(const struct reading *reading)
-{
-    return reading->token.kind == TOKEN_END || reading->token.kind == TOKEN_BAD;
-}
-
 /* 'text' that means the same under every sql_mode; written so, too. */
 static bool take_string(struct span text, struct buf *literal, bool *is_text)
 {
@@ -158,25 +121,25 @@ static bool take_string(struct span text, struct buf *literal, bool *is_text)
 static bool take_literal(struct reading *reading, struct buf *literal, bool *is_text)
 {
     struct span text = reading->token.text;
-    if (is_symbol(&reading->token, '-') && reading->next.kind == TOKEN_NUMBER) {
+    if (token_is_symbol(&reading->token, '-') && reading->next.kind == TOKEN_NUMBER) {
         buf_append_u8(literal, '-');
-        step(reading);
+        reading_step(reading);
         text = reading->token.text;
     }
     if (reading->token.kind == TOKEN_STRING) {
         if (!take_string(text, literal, is_text))
             return false;
-    } else if (reading->token.kind == TOKEN_NUMBER || is_word(&reading->token, "null") ||
-               is_word(&reading->token, "true") || is_word(&reading->token, "false")) {
+    } else if (reading->token.kind == TOKEN_NUMBER || token_is_word(&reading->token, "null") ||
+               token_is_word(&reading->token, "true") || token_is_word(&reading->token, "false")) {
         if (text.len > LITERAL_MAX_BYTES)
             return false;
         buf_append_span(literal, text);
     } else {
         return false;
     }
-    step(reading);
-    return reading->token.kind == TOKEN_END || is_symbol(&reading->token, ',') ||
-           is_symbol(&reading->token, ';');
+    reading_step(reading);
+    return reading->token.kind == TOKEN_END || token_is_symbol(&reading->token, ',') ||
+           token_is_symbol(&reading->token, ';');
 }
 
 /* @name = literal. False: something else. */
@@ -185,10 +148,10 @@ static bool take_assignment(struct reading *reading, struct user_vars *vars, uin
     struct span name = reading->token.text;
     if (reading->token.kind != TOKEN_USER_VARIABLE)
         return false;
-    step(reading);
-    if (!is_symbol(&reading->token, '=') && !is_symbol(&reading->token, SYMBOL_ASSIGN))
+    reading_step(reading);
+    if (!token_is_symbol(&reading->token, '=') && !token_is_symbol(&reading->token, SYMBOL_ASSIGN))
         return false;
-    step(reading);
+    reading_step(reading);
     struct buf literal = {0};
     bool is_text = false;
     bool taken = take_literal(reading, &literal, &is_text);
@@ -207,14 +170,15 @@ static bool take_assignment(struct reading *reading, struct user_vars *vars, uin
 /* SET @a = 1, @b = 'x' [;] and nothing else. */
 static bool take_set(struct span sql, unsigned lex_mode, struct user_vars *vars, uint64_t version)
 {
-    struct reading reading = reading_of(sql, lex_mode);
-    if (!is_word(&reading.token, "set"))
+    struct reading reading;
+    reading_start(&reading, sql, lex_mode);
+    if (!token_is_word(&reading.token, "set"))
         return false;
     do
-        step(&reading);
-    while (take_assignment(&reading, vars, version) && is_symbol(&reading.token, ','));
-    if (is_symbol(&reading.token, ';'))
-        step(&reading);
+        reading_step(&reading);
+    while (take_assignment(&reading, vars, version) && token_is_symbol(&reading.token, ','));
+    if (token_is_symbol(&reading.token, ';'))
+        reading_step(&reading);
     return reading.token.kind == TOKEN_END && !reading.lexer.doubt;
 }
 
@@ -223,8 +187,9 @@ bool user_vars_note(struct user_vars *vars, struct span sql, unsigned lex_mode, 
 {
     if (!failed && take_set(sql, lex_mode, vars, version))
         return true;
-    struct reading reading = reading_of(sql, lex_mode);
-    for (; !at_end(&reading); step(&reading))
+    struct reading reading;
+    reading_start(&reading, sql, lex_mode);
+    for (; !reading_at_end(&reading); reading_step(&reading))
         if (reading.token.kind == TOKEN_USER_VARIABLE)
             (void)renew(vars, reading.token.text, version);
     if (reading.token.kind == TOKEN_BAD || sql.len == 0)
@@ -245,8 +210,9 @@ bool user_vars_forget_texts(struct user_vars *vars)
 
 bool user_vars_known(const struct user_vars *vars, struct span sql, unsigned lex_mode)
 {
-    struct reading reading = reading_of(sql, lex_mode);
-    for (; !at_end(&reading); step(&reading)) {
+    struct reading reading;
+    reading_start(&reading, sql, lex_mode);
+    for (; !reading_at_end(&reading); reading_step(&reading)) {
         if (reading.token.kind != TOKEN_USER_VARIABLE)
             continue;
         const struct user_var *var = *find((struct user_vars *)vars, reading.token.text);
