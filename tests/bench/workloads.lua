@@ -1,13 +1,9 @@
 -- The workloads of tests/bench/run, for sysbench: one statement or one round of them is an event.
 
-local ffi = require("ffi")
-ffi.cdef("int usleep(unsigned int microseconds);")
-
 local ROWS = 10000
 
 sysbench.cmdline.options = {
   workload = {"Which one", "point_text"},
-  think = {"Microseconds to think before each event", 0},
 }
 
 local driver, connection, statement, parameter
@@ -77,11 +73,6 @@ function workloads.many_rows()
   connection:query("SELECT id, k FROM bench")
 end
 
--- Sixteen packets of 4 MiB: a statement of 64 MiB that is thrown away by the server.
-function workloads.big_statement()
-  connection:query("DO LENGTH('" .. string.rep("x", 64 * 1024 * 1024 - 100) .. "')")
-end
-
 function thread_init()
   driver = sysbench.sql.driver()
   connection = driver:connect()
@@ -92,8 +83,5 @@ function thread_done()
 end
 
 function event()
-  if sysbench.opt.think > 0 then
-    ffi.C.usleep(sysbench.rand.uniform(0, 2 * sysbench.opt.think))
-  end
   workloads[sysbench.opt.workload]()
 end

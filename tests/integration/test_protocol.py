@@ -253,6 +253,60 @@ def test_cursor_on_a_follower(cluster, proxy):
         assert len(names) == 1 and names != {b"db1"}, (opened, names)
 
 
+@pytest.mark.core
+def test_an_open_cursor_keeps_its_follower(cluster, proxy):
+    """That follower falls behind the session's own write: its reads are the leader's until the cursor is done."""
+    with contextlib.closing(logged_in(proxy.port, CLIENTS["mariadb"])) as client:
+        client.query("CREATE OR REPLACE TABLE proto_k (id INT)")
+        cluster.caught_up()
+        cursor = client.prepare("SELECT name, seq FROM this_server, seq_1_to_50")[0]
+        client.execute(cursor, cursor=1)
+        client.take()
+        client.fetch(cursor, 5)
+        rows = client.take()
+        behind = next(server for server in cluster.followers if server.name.encode() in rows)
+        with cluster.applier_stopped([behind]):
+            client.query("INSERT INTO proto_k VALUES (1)")
+            client.take()
+            client.query("SELECT COUNT(*) FROM proto_k")
+            assert b"\x011" in client.take()
+            client.fetch(cursor, 45)
+            assert client.take().count(behind.name.encode()) == 45
+
+
+@pytest.mark.core
+def test_set_option_outlasts_change_user(cluster, proxy, capabilities):
+    def script(client):
+        client.query("SELECT 1; SELECT 2")
+        yield "several"
+        client.simple(wire.SET_OPTION, struct.pack("<H", 1))
+        client.query("SELECT 1; SELECT 2")
+        yield "switched off"
+        client.change_user("app", "app-demo", "demo")
+        client.take()  # salts differ
+        client.query("SELECT 1; SELECT 2")
+        yield "still off"
+
+    assert_same(cluster, proxy, capabilities, script)
+
+
+@pytest.mark.core
+def test_a_scope_that_was_written_out_is_not_reported(cluster, proxy, capabilities):
+    """The server says nothing of SET @@name; so does Causeway, which sends it with a scope to hear of it."""
+    def script(client):
+        for sql in ("SET @@autocommit=0", "SET autocommit=1", "SET @@session.time_zone='+01:00'", "SET @@time_zone='+02:00'",
+                    "SET @@sql_mode='ANSI', time_zone='+03:00'", "SET @@autocommit=1; SELECT 1"):
+            client.query(sql)
+            yield sql
+        client.query("SELECT @@time_zone, @@sql_mode, @@autocommit")
+        yield "they hold"
+        prepared = masked_prepare(client, "SET @@autocommit=?")[0]
+        client.execute(prepared, [0])
+        yield "prepared"
+
+    assert_same(cluster, proxy, capabilities, script)
+
+
 # -- results
 
 

@@ -77,6 +77,7 @@ VARIABLES = (
 
 SCENES = {
     "one variable": ["SET sql_mode = 'ANSI'", both(VARIABLES), "SET sql_mode = DEFAULT", both(VARIABLES)],
+    "found rows": ["SELECT seq FROM seq_1_to_4", "SELECT nothing FROM demo.state_t", "SELECT FOUND_ROWS()"],
     "several": ["SET div_precision_increment = 9, time_zone = '+03:00', @@session.lc_time_names = 'de_DE'",
                 both("1/3, NOW() > '2020-01-01', DATE_FORMAT('2020-05-01', '%M')"), both(VARIABLES)],
     "a number": ["SET SESSION group_concat_max_len = 5", both("GROUP_CONCAT('abcdefgh')")],
