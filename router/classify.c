@@ -379,14 +379,23 @@ static void judge_help(struct scan *scan)
     judge_small_read(scan, scan->token.kind == TOKEN_STRING || scan->token.kind == TOKEN_WORD);
 }
 
+/* DROP, RENAME, GRANT …: all but DROP TEMPORARY commit. */
+static void judge_ddl_verb(struct scan *scan)
+{
+    scan_skip(scan);
+    judge_write(scan, CALLS_OFF, scan_id(scan) == WORD_TEMPORARY ? 0 : CLASS_DDL);
+}
+
 /* What a statement begins with when it needs no function of its own. */
 static void judge_other(struct scan *scan)
 {
     bool quiet = scan_id(scan) == WORD_QUIET || scan_id(scan) == WORD_QUIET_HOLDS;
     if (scan_id(scan) == WORD_HOLDS || scan_id(scan) == WORD_QUIET_HOLDS)
         scan->flags |= CLASS_HOLDS;
-    if ((scan_bits(scan) & IS_VERB) != 0)
-        judge_write(scan, CALLS_OFF, (scan_bits(scan) & IS_DDL_VERB) != 0 ? CLASS_DDL : 0);
+    if ((scan_bits(scan) & IS_DDL_VERB) != 0)
+        judge_ddl_verb(scan);
+    else if ((scan_bits(scan) & IS_VERB) != 0)
+        judge_write(scan, CALLS_OFF, 0);
     else
         judge_compound(scan,
                        CLASS_OPAQUE); /* IF, LOOP, DECLARE, a label, or what we never heard of */

@@ -751,6 +751,8 @@ START_TEST(what_commits_before_it_runs)
         {"CREATE OR REPLACE PROCEDURE p() SELECT 1", CLASS_DDL},
         {"ALTER TABLE t ADD b INT", CLASS_DDL},
         {"DROP TABLE t", CLASS_DDL},
+        {"DROP TEMPORARY TABLE t", 0},
+        {"DROP /* x */ temporary TABLE IF EXISTS t", 0},
         {"TRUNCATE t", CLASS_DDL},
         {"RENAME TABLE a TO b", CLASS_DDL},
         {"GRANT SELECT ON *.* TO u", CLASS_DDL},
