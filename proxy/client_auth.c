@@ -48,6 +48,9 @@ void client_auth_forget(struct session *session)
     free(login->user);
     free(login->schema);
     free(login->key);
+    identity_unref(login->former);
+    free(login->former_schema);
+    free(login->former_role);
     buf_free(&login->attributes);
     free(login);
     session->login = NULL;
@@ -60,9 +63,15 @@ uint8_t client_auth_seq(const struct session *session)
     return stream_is_tls(&session->client) ? 2 : 1; /* behind an SSLRequest */
 }
 
-bool client_auth_goes_on(const struct session *session)
+bool client_auth_refused(struct session *session)
 {
-    return session->login && session->login->changes_user && !session->login->replaces;
+    bool goes_on = session->login && session->login->changes_user;
+    if (goes_on) {
+        session->failed_changes++;
+        client_login_undo(session);
+    }
+    client_auth_forget(session);
+    return goes_on;
 }
 
 void client_auth_begin(struct session *session)
@@ -257,6 +266,8 @@ enum step client_auth_finish(struct session *session)
 {
     if (client_relay_opens_reader(session))
         return STEP_MORE;
+    if (!client_login_take_key(session))
+        return session_refuse(session, 1040, "08004", "Too many keys are in use (max_keys)");
     struct ok_reply ok = {.status = session->status};
     struct buf out = {0};
     session->settings = session->running->settings;
@@ -279,8 +290,10 @@ enum step client_auth_finish(struct session *session)
 enum step client_auth_change_user(struct session *session, struct span payload)
 {
     struct login login;
-    if (session->failed_changes >= CHANGES_REFUSED_MAX)
+    if (session->failed_changes >= CHANGES_REFUSED_MAX) {
+        client_login_undo(session);
         return session_refuse(session, 1047, "08S01", "Unknown command");
+    }
     if (change_user_parse(payload, session->capabilities, &login)) {
         session_protocol_error(session, "malformed COM_CHANGE_USER");
         return STEP_WAIT;

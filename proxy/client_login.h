@@ -32,8 +32,12 @@ struct login_state {
     bool relays_proof;  /* the plugin that a server asks for now has no password in its answers */
     bool reader_tried;  /* a relayed login: a follower's connection was opened, or was not */
     bool changes_user;
-    bool replaces; /* … and the session it was is gone already */
-    bool reread;   /* the accounts were read again for this login */
+    bool replaces;           /* … and the session it was is gone already: */
+    struct identity *former; /* whose it was, and what of it a refusal leaves */
+    char *former_schema;
+    char *former_role;
+    uint16_t former_collation;
+    bool reread; /* the accounts were read again for this login */
 };
 
 /* The answer to that plugin's question, or NULL: it was not asked yet. */
@@ -42,6 +46,12 @@ const struct login_answer *client_login_answer(const struct login_state *login,
 /* The client's answer to the last question, whole: 1, 0 when more must come, negative when the
  * session was closed. */
 int client_login_peek_answer(struct session *session, struct span *payload);
+/* Gives the session, once its login has succeeded, the key that comes with it. False: there are too
+ * many. */
+bool client_login_take_key(struct session *session);
+/* A COM_CHANGE_USER is refused: what it leaves is a new session of the same user, in the same
+ * schema and role (measured). */
+void client_login_undo(struct session *session);
 /* Asks the client for a proof of that plugin, with a new nonce. */
 enum step client_login_ask(struct session *session, const struct auth_plugin *plugin);
 

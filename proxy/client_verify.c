@@ -49,7 +49,6 @@ static enum step deny(struct session *session, const struct account *matched)
     const char *host = accounts_host_text(session->worker->accounts, session->peer);
     enum password_used used = account ? password_used(login, account) : PASSWORD_NO;
     session->worker->counters.logins_failed++;
-    session->failed_changes += login->changes_user;
     if (used == PASSWORD_NOT_SAID)
         return session_refuse(session, 1698, "28000", "Access denied for user '%s'@'%s'",
                               login->user, host);
@@ -109,11 +108,8 @@ static struct identity *make_identity(const struct session *session, const struc
     return identity;
 }
 
-/* What a COM_CHANGE_USER leaves of the session: its positions, nothing else. */
-static void forget_session_state(struct session *session)
+static void forget_but_variables(struct session *session)
 {
-    session_release(session, &session->leader);
-    session_release(session, &session->reader);
     session->running = NULL;
     session->trx = NULL;
     session->sticky = 0;
@@ -121,14 +117,77 @@ static void forget_session_state(struct session *session)
     session->trx_lost = false;
     session->was_reset = false;
     session->status = SERVER_STATUS_AUTOCOMMIT;
-    sessvars_forget(&session->vars);
     user_vars_free(&session->user_vars);
     statements_clear(&session->statements);
     keep_forget(session);
 }
 
-/* False: there are too many. */
-static bool take_login_key(struct session *session)
+/* What a COM_CHANGE_USER leaves of the session: its positions, nothing else. */
+static void forget_session_state(struct session *session)
+{
+    session_release(session, &session->leader);
+    session_release(session, &session->reader);
+    forget_but_variables(session);
+    sessvars_forget(&session->vars);
+}
+
+/* What a refusal by the server, of the schema say, is to leave. */
+static void keep_former(struct session *session)
+{
+    struct login_state *login = session->login;
+    login->former = identity_ref(session->identity);
+    if (session->vars.schema)
+        login->former_schema = memory_strdup(session->vars.schema);
+    if (session->vars.role)
+        login->former_role = memory_strdup(session->vars.role);
+    login->former_collation = session->collation;
+}
+
+static void restore_former(struct session *session)
+{
+    struct login_state *login = session->login;
+    forget_session_state(session);
+    identity_unref(session->identity);
+    session->identity = login->former;
+    login->former = NULL;
+    session->collation = login->former_collation;
+    if (login->former_schema)
+        sessvars_set_schema(&session->vars, span_text(login->former_schema));
+    if (login->former_role)
+        sessvars_set_role(&session->vars, span_text(login->former_role));
+}
+
+/* What is open on the server ends at once, unless the connection can't be replaced or has a role
+ * yet to be asked for: then it ends with the next statement. */
+static void begin_anew(struct session *session)
+{
+    struct backend **places[] = {&session->leader, &session->reader};
+    bool open = (session->trx || session->sticky) && !(session->vars.asks & SESSVARS_ASK_ROLE);
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        struct backend *backend = *places[i];
+        if (open && identity_pooled(session->identity)) {
+            session_release(session, places[i]);
+        } else if (backend) {
+            backend->needs_reset = true;
+            backend->vars_version = 0;
+        }
+    }
+    forget_but_variables(session);
+    sessvars_reset(&session->vars);
+}
+
+void client_login_undo(struct session *session)
+{
+    if (session->login && session->login->replaces)
+        restore_former(session);
+    else
+        begin_anew(session);
+    session->was_reset = true;
+    sessvars_set_login_collation(&session->vars, session->collation);
+    (void)session_name_key(session, (struct span){0}); /* a user variable like others */
+}
+
+bool client_login_take_key(struct session *session)
 {
     enum key_source source = session->worker->config->policy.key;
     const struct login_state *login = session->login;
@@ -230,8 +289,10 @@ static enum step enter_account(struct session *session, const struct account *ac
                                const struct verdict *verdict)
 {
     struct login_state *login = session->login;
-    if (login->changes_user)
+    if (login->changes_user) {
+        keep_former(session);
         forget_session_state(session);
+    }
     login->replaces = true;
     session->outdated = false;
     identity_unref(session->identity);
@@ -242,8 +303,6 @@ static enum step enter_account(struct session *session, const struct account *ac
     sessvars_set_login_collation(&session->vars, login->collation);
     if (login->schema)
         sessvars_set_schema(&session->vars, span_text(login->schema));
-    if (!take_login_key(session))
-        return session_refuse(session, 1040, "08004", "Too many keys are in use (max_keys)");
     session->command = (struct command){.code = COM_CONNECT,
                                         .forced = -1,
                                         .consistency = -1,

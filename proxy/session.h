@@ -273,8 +273,9 @@ void client_auth_begin(struct session *session); /* client_auth.c */
 enum step client_auth_change_user(struct session *session, struct span payload);
 void client_auth_forget(struct session *session);
 uint8_t client_auth_seq(const struct session *session); /* of the login's next packet */
-/* True when a refused login leaves a session behind: a COM_CHANGE_USER that changed nothing yet. */
-bool client_auth_goes_on(const struct session *session);
+/* The login under way is refused. True when it leaves a session behind: it was a COM_CHANGE_USER.
+ */
+bool client_auth_refused(struct session *session);
 enum step client_auth_finish(struct session *session);
 enum step step_login_response(struct session *session);
 enum step step_login_switch(struct session *session);

@@ -194,10 +194,8 @@ enum step session_refuse(struct session *session, uint16_t code, const char *sql
     err_build(&out, login ? client_auth_seq(session) : 1, code, sqlstate, span_text(text));
     if (session->command.streamed)
         return discard_first(session, &out);
-    bool ends = login && !client_auth_goes_on(session);
+    bool ends = login && !client_auth_refused(session);
     enum step step = answer(session, &out);
-    if (login && !ends)
-        client_auth_forget(session);
     if (ends)
         session_close(session, text);
     return ends ? STEP_WAIT : step;

@@ -103,6 +103,10 @@ STATEMENTS = [
     "BEGIN NOT ATOMIC START TRANSACTION; SELECT nothing; END",
     "SELECT v FROM wire_t WHERE id = 1",
     "ROLLBACK",
+    "START TRANSACTION READ ONLY",
+    "DROP TEMPORARY TABLE wire_nowhere",
+    "SELECT @@in_transaction",
+    "COMMIT",
     "BEGIN",
     "COMMIT AND CHAIN",
     "ROLLBACK RELEASE_NOT",
@@ -627,17 +631,42 @@ def test_change_user(cluster, proxy, capabilities):
     assert answers[1] == answers[0]
 
 
-def test_change_user_with_wrong_password(cluster, proxy):
-    """The server's error text, and the connection is as usable afterwards as it is direct."""
+BEFORE_THE_CHANGE = (
+    "USE demo",
+    "SET NAMES latin1, @gone = 1, sql_mode = ''",
+    "SET ROLE NONE",
+    "SELECT GET_LOCK('wire_change', 0)",
+    "BEGIN",
+    "INSERT INTO wire_s VALUES (7)",
+)
+AFTER_THE_CHANGE = (
+    "SELECT CURRENT_USER(), DATABASE(), @gone, @@sql_mode, @@collation_connection, @@in_transaction",
+    "SELECT IS_FREE_LOCK('wire_change'), COUNT(*) FROM wire_s",
+    "SET sql_mode = 'ANSI_QUOTES'",
+    'SELECT "a" FROM wire_s',
+)
+
+
+@pytest.mark.parametrize("password, schema, code", [("wrong", "demo", 1045), ("app-demo", "nosuch", 1044)])
+def test_refused_change_user(cluster, proxy, password, schema, code):
+    """The server's error text; then the connection is a new session of the same user in the same schema. No fourth attempt."""
     answers = []
     for port in (cluster.leader.port, proxy.port):
         with contextlib.closing(logged_in(port, CLIENTS["modern"])) as client:
-            error = wire.error_of(client.change_user("app", "wrong"))
+            client.query("CREATE OR REPLACE TABLE demo.wire_s (a INT)")
+            for statement in BEFORE_THE_CHANGE:
+                client.query(statement)
             client.take()
-            client.query("SELECT CURRENT_USER(), DATABASE()")
-            answers.append((error, client.take()))
-    text = "Access denied for user 'app'@'localhost' (using password: YES)"
-    assert answers[0][0] == (1045, "28000", text)
+            found = []
+            for _ in range(4):
+                found.append(wire.error_of(client.change_user("app", password, schema)))
+                for statement in AFTER_THE_CHANGE:
+                    client.take()
+                    client.query(statement)
+                    found.append(client.take())
+            answers.append(found)
+    assert answers[0][0][0] == code
+    assert answers[0][-len(AFTER_THE_CHANGE) - 1][0] == 1047
     assert answers[1] == answers[0]
 
 
