@@ -176,17 +176,16 @@ def change_user(s):
     if s.chance(0.3):
         s.query(s.pick("SET @gone = 1", "BEGIN", "SET sql_mode = ''"))
     s.query("SET ROLE NONE")
-    if s.chance(0.15):
-        s.op("change_user", *s.pick(("plain", "wrong", s.schema), ("nobody", "", ""), ("full", "full-diff", "nosuch")), 45)
-        forget(s)
-        s.queries("SELECT CURRENT_USER(), DATABASE(), @gone, @@sql_mode, @@in_transaction", s.read())
-        rejoin(s)
     s.op("change_user", user, password, s.pick(s.schema, s.schema, ""), s.pick(45, 8, 33))
     forget(s)
     s.queries("SELECT CURRENT_USER(), DATABASE(), @gone", "SELECT @@collation_connection, CURRENT_ROLE()", f"USE {s.schema}")
     s.some(2)
     s.op("change_user", "plain", "plain-diff", s.schema, 45)
     forget(s)
+    if s.chance(0.15):
+        s.query(s.pick("SET @gone = 1", "BEGIN", "SET sql_mode = ''", "SET NAMES latin1"))
+        s.op("change_user", *s.pick(("plain", "wrong", s.schema), ("nobody", "", ""), ("full", "full-diff", "nosuch")), 45)
+        s.queries("SELECT CURRENT_USER(), DATABASE(), @gone, @@sql_mode, @@in_transaction", "SELECT @@collation_connection", s.read())
     rejoin(s)
 
 
