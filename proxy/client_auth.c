@@ -166,7 +166,12 @@ enum step client_login_ask(struct session *session, const struct auth_plugin *pl
                               "Client does not support authentication protocol requested by "
                               "server; consider upgrading MariaDB client");
     login->asked = plugin;
-    auth_nonce(login->nonce, plugin->nonce_bytes);
+    /* Native: with the salt of the greeting, which Connector/C answers in COM_CHANGE_USER whatever
+     * it is asked with; servers repeat it, too (measured). */
+    if (plugin == &auth_native_plugin)
+        memcpy(login->nonce, session->salt, SALT_BYTES);
+    else
+        auth_nonce(login->nonce, plugin->nonce_bytes);
     struct auth_switch request = {.plugin = span_text(plugin->client),
                                   .data = span_of(login->nonce, plugin->nonce_bytes)};
     struct buf out = {0};
@@ -302,8 +307,8 @@ enum step client_auth_change_user(struct session *session, struct span payload)
     session->command.code = COM_CONNECT;
     stream_consume(&session->client, session->command.len);
     session->command.len = 0;
-    /* A proof for the salt of the greeting is not taken a second time: the client is asked with a
-     * new one, as MariaDB does (measured). */
+    /* The proof that came with it is not looked at: the client is asked, as by MariaDB (measured).
+     */
     session_enter(session, SESSION_LOGIN_VERIFY);
     return STEP_MORE;
 }

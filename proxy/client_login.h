@@ -52,7 +52,7 @@ bool client_login_take_key(struct session *session);
 /* A COM_CHANGE_USER is refused: what it leaves is a new session of the same user, in the same
  * schema and role (measured). */
 void client_login_undo(struct session *session);
-/* Asks the client for a proof of that plugin, with a new nonce. */
+/* Asks the client for a proof of that plugin. */
 enum step client_login_ask(struct session *session, const struct auth_plugin *plugin);
 
 #endif

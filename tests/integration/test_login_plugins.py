@@ -2,6 +2,7 @@
 in the same order and refused in the same words. The direct answer is the control everywhere."""
 
 import contextlib
+import ctypes
 import subprocess
 
 import pytest
@@ -196,6 +197,61 @@ def test_change_user_to_another_plugin_and_back(cluster, proxy, account):
             said.append(b"app@%" in client.take())
             transcripts.append(said)
     assert transcripts[1] == transcripts[0]
+
+
+class Connector:
+    """MariaDB Connector/C as it is, for what the mariadb client has no word for."""
+
+    def __init__(self, port, user, password):
+        self.library = ctypes.CDLL("libmariadb.so.3")
+        self.library.mysql_init.restype = ctypes.c_void_p
+        self.library.mysql_real_connect.restype = ctypes.c_void_p
+        self.library.mysql_error.restype = ctypes.c_char_p
+        self.handle = ctypes.c_void_p(self.library.mysql_init(None))
+        assert self.library.mysql_real_connect(
+            self.handle, b"127.0.0.1", user.encode(), password.encode(), None, port, None, ctypes.c_ulong(0)), self.error()
+
+    def error(self):
+        return self.library.mysql_error(self.handle).decode()
+
+    def change_user(self, user, password):
+        """\"\", or why not."""
+        self.library.mysql_change_user(self.handle, user.encode(), password.encode(), None)
+        return self.error()
+
+    def close(self):
+        self.library.mysql_close(self.handle)
+
+
+def test_change_user_of_connector_c(cluster, proxy, account):
+    """It answers a question for the native plugin with the salt of the greeting, which a server repeats."""
+    account("signer", "IDENTIFIED VIA ed25519 USING PASSWORD('se;cret é')")
+    account("plain", "IDENTIFIED BY 'plain'")
+    account("open", "IDENTIFIED BY ''")
+    users = {"signer": "se;cret é", "plain": "plain", "open": ""}
+    for first, password in users.items():
+        answers = []
+        for port in (cluster.leader.port, proxy.port):
+            with contextlib.closing(Connector(port, first, password)) as client:
+                said = [client.change_user(user, users[user])
+                        for user in ("plain", "plain", "signer", "open", "plain", "signer")]
+                said += [client.change_user("plain", "wrong"), client.change_user("plain", "plain")]
+                answers.append(said)
+        assert answers[1] == answers[0]
+        assert answers[0][0] == ""
+
+
+def test_the_salt_of_the_greeting_is_the_salt(cluster, proxy):
+    """In every question for the native plugin of a connection, and nowhere else."""
+    for port in (cluster.leader.port, proxy.port):
+        with contextlib.closing(Wire(port)) as client:
+            client.read_greeting()
+            client.begin_login(b"app", b"", b"client_ed25519")
+            for _ in range(2):
+                assert client.packet() == b"\xfemysql_native_password\0" + client.greeting.salt + b"\0"
+                client.send(wire.native_proof(b"app-demo", client.greeting.salt), client.seq + 1)
+                assert client.packet()[0] == 0
+                client.begin_change_user(b"app", b"x" * 20)
 
 
 def test_max_user_connections_counts_what_clients_have(cluster, proxy, account):
