@@ -15,6 +15,7 @@
 #include "proxy/base/list.h"
 #include "proxy/identity.h"
 #include "proxy/net/stream.h"
+#include "proxy/parting.h"
 #include "router/topology.h"
 
 struct worker;
@@ -65,7 +66,7 @@ struct backend {
     bool needs_setup;              /* COM_RESET_CONNECTION undid the set-up: send it ahead again */
     bool anew;                     /* its session has not spoken on it yet: see backend_sync.c */
     bool reused;                   /* has served before: its server may have closed it meanwhile */
-    bool parting;                  /* it is asked what its session must keep: see lend.c */
+    enum parting parting;          /* it is asked what its session must keep */
     bool place_passed;             /* its place was given to another connection */
     bool has_schema;               /* a schema is set here, which a reset keeps … */
     char *schema;                  /* … this one; NULL: not known */

@@ -8,6 +8,7 @@
 #include "proxy/proto/capability.h"
 #include "proxy/proto/command.h"
 #include "proxy/proto/reply.h"
+#include "proxy/proto/text_rows.h"
 #include "proxy/session.h"
 #include "proxy/worker.h"
 #include "router/cluster/defaults.h"
@@ -450,16 +451,14 @@ static int take_answer(struct session *session)
     return 1;
 }
 
-enum { QUESTION_PACKETS = 9, QUESTION_ROW = 7 }; /* count, six definitions, row, terminator */
-
 static void take_values(struct sessvars *vars, struct reader *row)
 {
-    struct span collation = read_lenenc_span(row);
-    struct span variables = read_lenenc_span(row);
-    struct span role = read_lenenc_span(row);
-    struct span schema = read_lenenc_span(row);
-    struct span state_change = read_lenenc_span(row);
-    struct span transaction = read_lenenc_span(row);
+    struct span collation = text_rows_cell(row);
+    struct span variables = text_rows_cell(row);
+    struct span role = text_rows_cell(row);
+    struct span schema = text_rows_cell(row);
+    struct span state_change = text_rows_cell(row);
+    struct span transaction = text_rows_cell(row);
     if (row->bad)
         return;
     if (vars->asks & SESSVARS_ASK_COLLATION)
@@ -482,24 +481,17 @@ static enum step take_asked(struct session *session)
 {
     struct command *command = &session->command;
     struct backend *leader = session->running;
-    struct reader reader =
-        reader_of(span_of(stream_data(&leader->stream), stream_len(&leader->stream)));
-    struct reader row = {0};
-    for (int packet = 0; packet < QUESTION_PACKETS; packet++) {
-        uint32_t len = read_u24(&reader);
-        read_u8(&reader);
-        struct reader payload = reader_of(read_span(&reader, len));
-        if (reader.bad)
-            return STEP_WAIT;
-        if (packet == 0 && len > 0 && payload.at[0] == 0xff)
-            break;
-        if (packet == QUESTION_ROW)
-            row = payload;
-    }
-    take_values(&session->vars, &row);
+    struct text_rows rows;
+    struct reader row;
+    size_t len = stream_len(&leader->stream);
+    int read = text_rows_open(&rows, span_of(stream_data(&leader->stream), len));
+    if (read == 0)
+        return STEP_WAIT;
+    if (read > 0 && text_rows_next(&rows, &row))
+        take_values(&session->vars, &row);
     session->vars.asks = 0;
     leader->vars_version = session->vars.version;
-    stream_consume(&leader->stream, stream_len(&leader->stream));
+    stream_consume(&leader->stream, len);
     command->prelude_asks = false;
     session->running = command->asked_for;
     session_enter(session, session->running ? SESSION_PRELUDE : SESSION_ROUTE);

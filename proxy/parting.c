@@ -3,25 +3,40 @@
 
 #include "proxy/lend.h"
 #include "proxy/proto/command.h"
+#include "proxy/proto/text_rows.h"
 #include "proxy/worker.h"
+#include "router/user_var_value.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
-static const char question[] = "SELECT LAST_INSERT_ID(), ROW_COUNT(), FOUND_ROWS()";
+enum { NUMBER_BYTES_MAX = 24 };
+enum { COUNTS = 3, NAMES = 2 }; /* columns of the answers */
 
-enum {
-    COLUMNS = 3,
-    ROW_PACKET = 1 + COLUMNS, /* behind the count and the definitions */
-    PACKETS = ROW_PACKET + 2, /* and the terminator */
-    NUMBER_BYTES_MAX = 24,
-};
+/* --- the questions --- */
 
-/* A number of the row as text; wraps around for a negative one. */
+static void ask(struct backend *backend, enum parting parting, const struct buf *sql)
+{
+    struct buf out = {0};
+    size_t begin = packet_begin(&out);
+    buf_append_u8(&out, COM_QUERY);
+    buf_append_span(&out, buf_span(sql));
+    packet_end(&out, begin, 0);
+    backend->parting = parting;
+    int error = stream_write_span(&backend->stream, buf_span(&out));
+    buf_free(&out);
+    if (error)
+        backend_fail(backend, 2013, "08S01", "%s", strerror(-error));
+}
+
+/* --- the answers: each gives the next question, or negative when it is none --- */
+
+/* A number as text; wraps around for a negative one. */
 static uint64_t take_number(struct reader *row)
 {
     char text[NUMBER_BYTES_MAX] = {0};
-    struct span value = read_lenenc_span(row);
+    struct span value = text_rows_cell(row);
     if (value.len >= sizeof(text))
         row->bad = true;
     else if (value.len)
@@ -29,43 +44,158 @@ static uint64_t take_number(struct reader *row)
     return text[0] == '-' ? (uint64_t)strtoll(text, NULL, 10) : strtoull(text, NULL, 10);
 }
 
-/* 1: the whole answer is there and noted; 0: more must come; negative: it is none. */
-static int take_answer(struct session *session, struct span received)
+static int take_counts(struct backend *backend, struct text_rows *rows, struct buf *sql)
 {
-    struct reader packets = reader_of(received);
-    struct reader row = {0};
-    for (int packet = 0; packet < PACKETS; packet++) {
-        uint32_t len = read_u24(&packets);
-        read_u8(&packets);
-        struct span payload = read_span(&packets, len);
-        if (packets.bad)
-            return 0;
-        if (packet == 0 && (payload.len != 1 || payload.data[0] != COLUMNS))
-            return -EPROTO;
-        if (packet == ROW_PACKET)
-            row = reader_of(payload);
-    }
+    struct session *session = backend->owner;
+    struct reader row;
+    if (rows->columns != COUNTS || !text_rows_next(rows, &row))
+        return -EPROTO;
     uint64_t insert_id = take_number(&row);
     int64_t row_count = (int64_t)take_number(&row);
     uint64_t found_rows = take_number(&row);
     if (row.bad)
         return -EPROTO;
     keep_note_answer(session, insert_id, row_count, found_rows);
-    return 1;
+    if (backend->guarded || !(session->sticky & STICKY_VARIABLES))
+        return PARTING_NOT;
+    user_var_names_sql(sql, USER_VARS_MAX);
+    return PARTING_NAMES;
 }
+
+/* What of the variables there can't be given to another connection keeps this one. */
+static void unreadable(struct session *session)
+{
+    user_vars_free(&session->user_vars);
+    session->user_vars.unreadable = true;
+}
+
+/* All of them: only what is set from now on makes a difference between the session's connections.
+ */
+static void known(struct session *session)
+{
+    struct backend *backend = session->leader;
+    bool in_step = backend->vars_version == session->vars.version;
+    session->vars.version++;
+    if (in_step)
+        backend->vars_version = session->vars.version;
+    session->sticky &= ~(unsigned)STICKY_VARIABLES;
+}
+
+/* Asks for the values of all that there are. */
+static int take_names(struct session *session, struct text_rows *rows, struct buf *sql)
+{
+    struct reader row;
+    unsigned count = 0;
+    if (rows->columns != NAMES)
+        return -EPROTO;
+    while (text_rows_next(rows, &row)) {
+        struct span name = text_rows_cell(&row);
+        struct span type = text_rows_cell(&row);
+        buf_append_text(sql, count++ ? ", " : "SELECT ");
+        user_var_cells_sql(sql, name, type);
+    }
+    if (count > 0 && count <= USER_VARS_MAX)
+        return PARTING_VALUES;
+    if (count > 0)
+        unreadable(session);
+    else
+        known(session);
+    return PARTING_NOT;
+}
+
+static bool take_value(struct session *session, struct reader *row)
+{
+    struct span cells[USER_VAR_CELLS];
+    struct buf literal = {0};
+    for (int i = 0; i < USER_VAR_CELLS; i++)
+        cells[i] = text_rows_cell(row);
+    bool taken = !row->bad &&
+                 user_var_literal(cells[USER_VAR_TYPE], cells[USER_VAR_COLLATION],
+                                  cells[USER_VAR_TEXT], &literal) &&
+                 user_vars_restore(&session->user_vars, cells[USER_VAR_NAME], buf_span(&literal),
+                                   session->vars.version + 1);
+    buf_free(&literal);
+    return taken;
+}
+
+static int take_values(struct session *session, struct text_rows *rows)
+{
+    struct reader row;
+    if (!text_rows_next(rows, &row))
+        return -EPROTO;
+    user_vars_free(&session->user_vars);
+    while (reader_left(&row) > 0)
+        if (!take_value(session, &row)) {
+            unreadable(session);
+            return PARTING_NOT;
+        }
+    known(session);
+    return PARTING_NOT;
+}
+
+static int take_answer(struct backend *backend, struct text_rows *rows, struct buf *sql)
+{
+    switch (backend->parting) {
+    case PARTING_COUNTS: return take_counts(backend, rows, sql);
+    case PARTING_NAMES: return take_names(backend->owner, rows, sql);
+    case PARTING_VALUES: return take_values(backend->owner, rows);
+    case PARTING_NOT: break;
+    }
+    return -EPROTO;
+}
+
+/* --- the connection --- */
 
 static void end(struct backend *backend)
 {
     struct session *session = backend->owner;
-    backend->parting = false;
+    backend->parting = PARTING_NOT;
     backend->worker->pool.parting--;
     backend_adopt(backend, &session_backend_events, session);
 }
 
-static void on_readable(struct backend *backend)
+static void give(struct backend *backend)
 {
     struct session *session = backend->owner;
-    struct worker *worker = backend->worker;
+    end(backend);
+    if (session->running == backend && session->state == SESSION_WAIT_SERVER) {
+        session_enter(session, SESSION_PRELUDE);
+        session_run(session);
+        return;
+    }
+    list_append(&backend->worker->pool.lent[backend->slot], &backend->node);
+    lend_wake(backend->worker, backend->slot);
+}
+
+/* The answer that was received, or its beginning. */
+static void take_received(struct backend *backend, struct buf *sql)
+{
+    struct text_rows rows;
+    size_t len = stream_len(&backend->stream);
+    int next = text_rows_open(&rows, span_of(stream_data(&backend->stream), len));
+    if (next == 0)
+        return;
+    if (next == -EREMOTEIO &&
+        backend->parting != PARTING_COUNTS) { /* its max_statement_time, say */
+        unreadable(backend->owner);
+        next = PARTING_NOT;
+    } else if (next > 0) {
+        next = take_answer(backend, &rows, sql);
+    }
+    if (next < 0) {
+        backend_fail(backend, 2027, "HY000", "malformed answer to what a session leaves behind");
+        return;
+    }
+    stream_consume(&backend->stream, len);
+    if (next == PARTING_NOT)
+        give(backend);
+    else
+        ask(backend, (enum parting)next, sql);
+}
+
+static void on_readable(struct backend *backend)
+{
+    struct buf sql = {0};
     ssize_t n = stream_receive(&backend->stream);
     if (n == -EAGAIN)
         return;
@@ -73,25 +203,8 @@ static void on_readable(struct backend *backend)
         backend_fail(backend, 2013, "08S01", "the server closed the connection");
         return;
     }
-    struct span received = span_of(stream_data(&backend->stream), stream_len(&backend->stream));
-    int taken = take_answer(session, received);
-    if (taken == 0)
-        return;
-    if (taken < 0) {
-        backend_fail(backend, 2027, "HY000",
-                     "malformed answer to "
-                     "LAST_INSERT_ID()");
-        return;
-    }
-    stream_consume(&backend->stream, received.len);
-    end(backend);
-    if (session->running == backend && session->state == SESSION_WAIT_SERVER) {
-        session_enter(session, SESSION_PRELUDE);
-        session_run(session);
-        return;
-    }
-    list_append(&worker->pool.lent[backend->slot], &backend->node);
-    lend_wake(worker, backend->slot);
+    take_received(backend, &sql);
+    buf_free(&sql);
 }
 
 static void on_other(struct backend *backend)
@@ -110,18 +223,12 @@ static const struct backend_events parting_events = {on_other, on_readable, on_o
 
 void parting_ask(struct backend *backend)
 {
-    struct buf out = {0};
-    size_t begin = packet_begin(&out);
-    buf_append_u8(&out, COM_QUERY);
-    buf_append_text(&out, question);
-    packet_end(&out, begin, 0);
+    struct buf sql = {0};
     list_remove(&backend->node);
-    backend->parting = true;
     backend->worker->pool.parting++;
     backend->worker->counters.server_partings++;
     backend_adopt(backend, &parting_events, backend->owner);
-    int error = stream_write_span(&backend->stream, buf_span(&out));
-    buf_free(&out);
-    if (error)
-        backend_fail(backend, 2013, "08S01", "%s", strerror(-error));
+    buf_append_text(&sql, "SELECT LAST_INSERT_ID(), ROW_COUNT(), FOUND_ROWS()");
+    ask(backend, PARTING_COUNTS, &sql);
+    buf_free(&sql);
 }

@@ -272,13 +272,14 @@ static void note_unnamed(struct session *session)
     session->running->tainted = true;
 }
 
-/* A write may have run triggers, and a routine anything: whatever sets variables there is not seen.
- */
+/* A write may have run triggers, and a routine anything: what sets variables there is not seen. */
 static void note_hidden_variables(struct session *session)
 {
     const struct command *command = &session->command;
-    if (session->user_vars.count == 0 || command->read ||
-        command->flags & (CLASS_SET | CLASS_USE | CLASS_BEGIN))
+    if (command->read || command->flags & (CLASS_SET | CLASS_USE | CLASS_BEGIN))
+        return;
+    bool routine = command->flags & (CLASS_OPAQUE | CLASS_MULTI) && session->user_vars.count > 0;
+    if (!routine && !catalogue_may_set_variables(session, session_sql(session)))
         return;
     user_vars_free(&session->user_vars);
     session->sticky |= STICKY_VARIABLES;

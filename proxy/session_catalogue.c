@@ -5,6 +5,7 @@
 #include "proxy/proto/command.h"
 #include "proxy/worker.h"
 #include "router/cluster/defaults.h"
+#include "router/reading.h"
 
 static bool in_doubt(const struct worker *worker)
 {
@@ -17,8 +18,31 @@ bool catalogue_keeps(const struct session *session, struct span sql)
     const struct worker *worker = session->worker;
     if (in_doubt(worker))
         return true;
-    return worker->catalogue->count > 0 &&
-           catalogue_names(worker->catalogue, sql, session_lex_mode(session), session->vars.schema);
+    return worker->catalogue->kinds & CATALOGUE_LEADERS &&
+           catalogue_names(worker->catalogue, CATALOGUE_LEADERS, sql, session_lex_mode(session),
+                           session->vars.schema);
+}
+
+static bool ends_transaction(struct span sql, unsigned lex_mode)
+{
+    struct reading reading;
+    reading_start(&reading, sql, lex_mode);
+    return token_is_word(&reading.token, "commit") || token_is_word(&reading.token, "rollback") ||
+           token_is_word(&reading.token, "savepoint") || token_is_word(&reading.token, "release");
+}
+
+/* Looked up by the schema of now, which the statement itself can't have changed. Of a prepared one
+ * that of its preparation is not known any more. */
+bool catalogue_may_set_variables(const struct session *session, struct span sql)
+{
+    const struct catalogue *catalogue = session->worker->catalogue;
+    unsigned lex_mode = session_lex_mode(session);
+    bool unseen = in_doubt(session->worker) || catalogue->hides_triggers || sql.len == 0;
+    if (session->user_vars.count > 0 && unseen)
+        return !ends_transaction(sql, lex_mode);
+    return catalogue->kinds & CATALOGUE_SETS &&
+           catalogue_names(catalogue, CATALOGUE_SETS, sql, lex_mode,
+                           session->command.statement ? NULL : session->vars.schema);
 }
 
 /* Its names are those of the schema at the time when it was prepared, which is not known any more:
@@ -28,12 +52,13 @@ bool catalogue_keeps_prepared(const struct session *session, struct statement *s
     const struct worker *worker = session->worker;
     if (in_doubt(worker))
         return true;
-    if (worker->catalogue->count == 0)
+    if ((worker->catalogue->kinds & CATALOGUE_LEADERS) == 0)
         return false;
     if (statement->catalogue_generation != worker->catalogue->generation) {
         statement->catalogue_generation = worker->catalogue->generation;
-        statement->catalogued = catalogue_names(worker->catalogue, buf_span(&statement->sql),
-                                                session_lex_mode(session), NULL);
+        statement->catalogued =
+            catalogue_names(worker->catalogue, CATALOGUE_LEADERS, buf_span(&statement->sql),
+                            session_lex_mode(session), NULL);
     }
     return statement->catalogued;
 }

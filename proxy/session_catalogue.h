@@ -9,6 +9,9 @@
 bool catalogue_keeps(const struct session *session, struct span sql);
 /* The same for a prepared one; what was found is remembered with it. */
 bool catalogue_keeps_prepared(const struct session *session, struct statement *statement);
+/* True when a write may set user variables by a trigger: the catalogue says so, or it can't tell
+ * and there are variables that it might set anew. `sql`: empty when it is not kept. */
+bool catalogue_may_set_variables(const struct session *session, struct span sql);
 /* Before a command is routed: what new sessions begin with may be something else by now. */
 void catalogue_keep_settings(struct session *session);
 /* A statement has ended well: where it may have changed what the control thread reads (views, what

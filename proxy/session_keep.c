@@ -100,7 +100,8 @@ static bool at_work(const struct session *session, const struct backend *backend
 
 static bool leader_holds(const struct session *session)
 {
-    return session->sticky || session->vars.leader_only || session->vars.auto_is_null ||
+    return session->sticky & ~(unsigned)STICKY_VARIABLES || session->user_vars.unreadable ||
+           session->vars.leader_only || session->vars.auto_is_null ||
            session->vars.schema_dropped || session->vars.asks || session->vars.again.len > 0 ||
            session->aftermath.unnamed || session->aftermath.one_time;
 }
@@ -119,7 +120,8 @@ enum keep session_keeps(struct session *session, const struct backend *backend, 
         return KEEP_ON;
     if (last && aftermath->diagnostics && now_ms - backend->idle_since_ms < DIAGNOSTICS_KEPT_MS)
         return KEEP_SHORTLY;
-    if ((last && aftermath->unsure) || (!backend->guarded && !aftermath->insert_id_known))
+    bool knows_more = !aftermath->insert_id_known || session->sticky & STICKY_VARIABLES;
+    if ((last && aftermath->unsure) || (!backend->guarded && knows_more))
         return KEEP_ASK;
     return KEEP_NOT;
 }

@@ -5,6 +5,7 @@
 #include "proxy/base/memory.h"
 #include "router/classify.h"
 #include "router/lex.h"
+#include "router/trigger_body.h"
 
 #include <stdlib.h>
 #include <strings.h>
@@ -13,15 +14,18 @@ enum { BUCKETS_MIN = 64 };
 
 struct catalogue_entry {
     struct catalogue_entry *next; /* of its bucket */
+    unsigned kinds;
     char *schema;
     char *name;
 };
 
-struct catalogue_view {
-    struct catalogue_view *next;
+struct catalogue_body {
+    struct catalogue_body *next;
+    bool trigger;   /* else a view */
+    unsigned kinds; /* found so far */
     char *schema;
-    char *name;
-    char *definition;
+    char *name; /* of the view, or of the trigger's table */
+    char *text;
 };
 
 /* --- life --- */
@@ -30,6 +34,7 @@ struct catalogue *catalogue_new(void)
 {
     struct catalogue *catalogue = memory_zalloc(sizeof(*catalogue));
     atomic_init(&catalogue->references, 1);
+    catalogue->hides_triggers = true;
     return catalogue;
 }
 
@@ -39,20 +44,15 @@ struct catalogue *catalogue_ref(struct catalogue *catalogue)
     return catalogue;
 }
 
-static void view_free(struct catalogue_view *view)
+static void free_bodies(struct catalogue *catalogue)
 {
-    free(view->schema);
-    free(view->name);
-    free(view->definition);
-    free(view);
-}
-
-static void free_views(struct catalogue *catalogue)
-{
-    while (catalogue->views) {
-        struct catalogue_view *view = catalogue->views;
-        catalogue->views = view->next;
-        view_free(view);
+    while (catalogue->bodies) {
+        struct catalogue_body *body = catalogue->bodies;
+        catalogue->bodies = body->next;
+        free(body->schema);
+        free(body->name);
+        free(body->text);
+        free(body);
     }
 }
 
@@ -69,7 +69,7 @@ void catalogue_unref(struct catalogue *catalogue)
             free(entry->name);
             free(entry);
         }
-    free_views(catalogue);
+    free_bodies(catalogue);
     free(catalogue->buckets);
     free(catalogue);
 }
@@ -92,16 +92,15 @@ static bool same(const char *name, struct span text)
 }
 
 /* `schema` without data: any. */
-static const struct catalogue_entry *find(const struct catalogue *catalogue, struct span schema,
-                                          struct span name)
+static bool is_entry(const struct catalogue *catalogue, enum catalogue_kind kind,
+                     struct span schema, struct span name)
 {
-    if (catalogue->count == 0)
-        return NULL;
     const struct catalogue_entry *entry =
         catalogue->buckets[hash(name) & (catalogue->bucket_count - 1)];
-    while (entry && !(same(entry->name, name) && (!schema.data || same(entry->schema, schema))))
+    while (entry && !(entry->kinds & kind && same(entry->name, name) &&
+                      (!schema.data || same(entry->schema, schema))))
         entry = entry->next;
-    return entry;
+    return entry != NULL;
 }
 
 static void grow(struct catalogue *catalogue)
@@ -121,30 +120,46 @@ static void grow(struct catalogue *catalogue)
     catalogue->bucket_count = count;
 }
 
-void catalogue_add(struct catalogue *catalogue, struct span schema, struct span name)
+void catalogue_add(struct catalogue *catalogue, unsigned kinds, struct span schema,
+                   struct span name)
 {
     if (catalogue->count >= catalogue->bucket_count)
         grow(catalogue);
     struct catalogue_entry *entry = memory_zalloc(sizeof(*entry));
     struct catalogue_entry **bucket =
         &catalogue->buckets[hash(name) & (catalogue->bucket_count - 1)];
+    entry->kinds = kinds;
     entry->schema = memory_strndup(schema.data, schema.len);
     entry->name = memory_strndup(name.data, name.len);
     entry->next = *bucket;
     *bucket = entry;
     catalogue->count++;
-    catalogue->digest += hash(name) * (hash(schema) | 1); /* in any order the same */
+    catalogue->kinds |= kinds;
+    catalogue->digest += hash(name) * (hash(schema) | 1) * kinds; /* in any order the same */
+}
+
+static void add_body(struct catalogue *catalogue, struct span schema, struct span name,
+                     struct span text, bool trigger)
+{
+    struct catalogue_body *body = memory_zalloc(sizeof(*body));
+    body->trigger = trigger;
+    body->schema = memory_strndup(schema.data, schema.len);
+    body->name = memory_strndup(name.data, name.len);
+    body->text = memory_strndup(text.data, text.len);
+    body->next = catalogue->bodies;
+    catalogue->bodies = body;
 }
 
 void catalogue_add_view(struct catalogue *catalogue, struct span schema, struct span name,
                         struct span definition)
 {
-    struct catalogue_view *view = memory_zalloc(sizeof(*view));
-    view->schema = memory_strndup(schema.data, schema.len);
-    view->name = memory_strndup(name.data, name.len);
-    view->definition = memory_strndup(definition.data, definition.len);
-    view->next = catalogue->views;
-    catalogue->views = view;
+    add_body(catalogue, schema, name, definition, false);
+}
+
+void catalogue_add_trigger(struct catalogue *catalogue, struct span schema, struct span table,
+                           struct span statement)
+{
+    add_body(catalogue, schema, table, statement, true);
 }
 
 struct catalogue *catalogue_copy(const struct catalogue *catalogue)
@@ -153,48 +168,69 @@ struct catalogue *catalogue_copy(const struct catalogue *catalogue)
     for (size_t i = 0; i < catalogue->bucket_count; i++)
         for (const struct catalogue_entry *entry = catalogue->buckets[i]; entry;
              entry = entry->next)
-            catalogue_add(copy, span_text(entry->schema), span_text(entry->name));
+            catalogue_add(copy, entry->kinds, span_text(entry->schema), span_text(entry->name));
+    copy->hides_triggers = catalogue->hides_triggers;
     copy->generation = catalogue->generation;
     return copy;
 }
 
-/* --- views --- */
+/* --- views and triggers --- */
 
-static bool definition_is_read(const struct catalogue *catalogue, const struct catalogue_view *view,
-                               unsigned lex_mode)
+static unsigned judge_view(const struct catalogue *catalogue, const struct catalogue_body *view,
+                           unsigned lex_mode)
 {
-    struct span sql = span_text(view->definition);
+    struct span sql = span_text(view->text);
     struct statement_class class;
     classify(sql, lex_mode, &class);
-    return class.target == CLASS_READ && !catalogue_names(catalogue, sql, lex_mode, view->schema);
+    unsigned kinds = 0;
+    if (class.target != CLASS_READ ||
+        catalogue_names(catalogue, CATALOGUE_LEADERS, sql, lex_mode, view->schema))
+        kinds |= CATALOGUE_LEADERS;
+    if (catalogue_names(catalogue, CATALOGUE_SETS, sql, lex_mode, view->schema))
+        kinds |= CATALOGUE_SETS;
+    return kinds;
 }
 
-/* A backslash in it was written under a sql_mode that the text does not tell. */
-static bool view_is_read(const struct catalogue *catalogue, const struct catalogue_view *view)
+static unsigned judge_trigger(const struct catalogue *catalogue,
+                              const struct catalogue_body *trigger, unsigned lex_mode)
 {
-    return *view->definition && definition_is_read(catalogue, view, 0) &&
-           (!strchr(view->definition, '\\') ||
-            definition_is_read(catalogue, view, LEX_NO_BACKSLASH_ESCAPES));
+    struct span sql = span_text(trigger->text);
+    bool sets = trigger_body_may_set_variables(sql, lex_mode) ||
+                catalogue_names(catalogue, CATALOGUE_SETS, sql, lex_mode, trigger->schema);
+    return sets ? CATALOGUE_SETS : 0;
+}
+
+/* A backslash or a double quote in it was written under a sql_mode that is not asked for. */
+static unsigned judge_body(const struct catalogue *catalogue, const struct catalogue_body *body)
+{
+    unsigned (*judge)(const struct catalogue *, const struct catalogue_body *, unsigned) =
+        body->trigger ? judge_trigger : judge_view;
+    if (!*body->text)
+        return body->trigger ? CATALOGUE_SETS : CATALOGUE_LEADERS | CATALOGUE_SETS;
+    unsigned kinds = judge(catalogue, body, 0);
+    if (strchr(body->text, '\\'))
+        kinds |= judge(catalogue, body, LEX_NO_BACKSLASH_ESCAPES);
+    if (body->trigger && strchr(body->text, '"'))
+        kinds |= judge(catalogue, body, LEX_ANSI_QUOTES) |
+                 judge(catalogue, body, LEX_ANSI_QUOTES | LEX_NO_BACKSLASH_ESCAPES);
+    return kinds;
 }
 
 void catalogue_finish(struct catalogue *catalogue)
 {
     bool found = true;
-    while (found) { /* a view that was passed over may be over one that was found behind it */
+    while (found) { /* one that was passed over may be over one that was found behind it */
         found = false;
-        for (struct catalogue_view **at = &catalogue->views; *at;) {
-            struct catalogue_view *view = *at;
-            if (view_is_read(catalogue, view)) {
-                at = &view->next;
+        for (struct catalogue_body *body = catalogue->bodies; body; body = body->next) {
+            unsigned kinds = judge_body(catalogue, body) & ~body->kinds;
+            if (!kinds)
                 continue;
-            }
-            *at = view->next;
-            catalogue_add(catalogue, span_text(view->schema), span_text(view->name));
-            view_free(view);
+            catalogue_add(catalogue, kinds, span_text(body->schema), span_text(body->name));
+            body->kinds |= kinds;
             found = true;
         }
     }
-    free_views(catalogue);
+    free_bodies(catalogue);
 }
 
 /* --- statements --- */
@@ -211,15 +247,15 @@ static struct span name_of(const struct token *token, bool *unclear)
     return inside;
 }
 
-bool catalogue_names(const struct catalogue *catalogue, struct span sql, unsigned lex_mode,
-                     const char *schema)
+bool catalogue_names(const struct catalogue *catalogue, enum catalogue_kind kind, struct span sql,
+                     unsigned lex_mode, const char *schema)
 {
     struct lexer lexer;
     struct token token;
     struct span before = {0}; /* the last name … */
     bool dotted = false;      /* … and a dot behind it */
     bool unclear = false;
-    if (catalogue->count == 0)
+    if ((catalogue->kinds & kind) == 0)
         return false;
     lex_start(&lexer, sql, lex_mode);
     for (lex_next(&lexer, &token); token.kind != TOKEN_END; lex_next(&lexer, &token)) {
@@ -231,7 +267,7 @@ bool catalogue_names(const struct catalogue *catalogue, struct span sql, unsigne
         struct span owner = dotted && before.data ? before
                             : schema              ? span_text(schema)
                                                   : (struct span){0};
-        if (name.data && find(catalogue, owner, name))
+        if (name.data && is_entry(catalogue, kind, owner, name))
             return true;
         before = name;
         dotted = false;

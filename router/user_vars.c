@@ -8,7 +8,6 @@
 #include <strings.h>
 
 enum {
-    VARIABLES_MAX = 64,
     LITERAL_MAX_BYTES = 1024,
     NAME_MAX_BYTES = 64,
 };
@@ -63,7 +62,8 @@ static bool plain_name(struct span name)
     return name.len > 1 && name.len <= NAME_MAX_BYTES;
 }
 
-/* The variable, at the end of the list; NULL: it can't be kept, and nothing is known any more. */
+/* The variable, at the end of the list; NULL: it can't be kept, and nothing is known any more.
+ * `name`: with its @. */
 static struct user_var *renew(struct user_vars *vars, struct span name, uint64_t version)
 {
     if (!plain_name(name)) {
@@ -74,7 +74,7 @@ static struct user_var *renew(struct user_vars *vars, struct span name, uint64_t
     struct user_var *var = *at;
     if (var) {
         *at = var->next;
-    } else if (vars->count >= VARIABLES_MAX) {
+    } else if (vars->count >= USER_VARS_MAX) {
         user_vars_free(vars);
         return NULL;
     } else {
@@ -152,9 +152,11 @@ static bool take_assignment(struct reading *reading, struct user_vars *vars, uin
     if (!token_is_symbol(&reading->token, '=') && !token_is_symbol(&reading->token, SYMBOL_ASSIGN))
         return false;
     reading_step(reading);
+    /* A variable that becomes NULL keeps the type of the value that it had (measured). */
+    bool typed = token_is_word(&reading->token, "null") && *find(vars, name);
     struct buf literal = {0};
     bool is_text = false;
-    bool taken = take_literal(reading, &literal, &is_text);
+    bool taken = !typed && take_literal(reading, &literal, &is_text);
     struct user_var *var = taken ? renew(vars, name, version) : NULL;
     if (!var) {
         buf_free(&literal);
@@ -220,6 +222,23 @@ bool user_vars_known(const struct user_vars *vars, struct span sql, unsigned lex
             return false;
     }
     return reading.token.kind == TOKEN_END && !reading.lexer.doubt;
+}
+
+bool user_vars_restore(struct user_vars *vars, struct span name, struct span literal,
+                       uint64_t version)
+{
+    struct buf marked = {0};
+    buf_append_u8(&marked, '@');
+    buf_append_span(&marked, name);
+    struct user_var *var = renew(vars, buf_span(&marked), version);
+    buf_free(&marked);
+    if (!var)
+        return false;
+    var->literal.len = 0;
+    buf_append_span(&var->literal, literal);
+    var->is_text = false; /* the expression names the character set */
+    var->known = true;
+    return true;
 }
 
 void user_vars_replay(const struct user_vars *vars, uint64_t since, struct buf *sql)

@@ -10,10 +10,13 @@ enum { ANSWER_MS = 10000 };
 
 #define OF_USERS " TABLE_SCHEMA NOT IN ('information_schema', 'performance_schema', 'mysql', 'sys')"
 
-static const char rights_end[] = ", COUNT(*) FROM information_schema.USER_PRIVILEGES"
-                                 " WHERE PRIVILEGE_TYPE IN ('SELECT', 'SHOW VIEW') AND GRANTEE ="
-                                 " CONCAT('''', SUBSTRING_INDEX(CURRENT_USER(), '@', 1), '''@''',"
-                                 " SUBSTRING_INDEX(CURRENT_USER(), '@', -1), '''')";
+static const char rights_end[] =
+    ", COALESCE(SUM(PRIVILEGE_TYPE <> 'TRIGGER'), 0),"
+    " COALESCE(SUM(PRIVILEGE_TYPE = 'TRIGGER'), 0)"
+    " FROM information_schema.USER_PRIVILEGES WHERE"
+    " PRIVILEGE_TYPE IN ('SELECT', 'SHOW VIEW', 'TRIGGER') AND GRANTEE ="
+    " CONCAT('''', SUBSTRING_INDEX(CURRENT_USER(), '@', 1), '''@''',"
+    " SUBSTRING_INDEX(CURRENT_USER(), '@', -1), '''')";
 
 /* MEMORY: a restarted follower has them empty, and logs that it emptied them (measured). The others
  * hold rows that are somewhere else. */
@@ -23,6 +26,11 @@ static const char tables_sql[] = "SELECT TABLE_SCHEMA, TABLE_NAME FROM informati
 
 static const char views_sql[] =
     "SELECT TABLE_SCHEMA, TABLE_NAME, VIEW_DEFINITION FROM information_schema.VIEWS WHERE" OF_USERS;
+
+static const char triggers_sql[] =
+    "SELECT EVENT_OBJECT_SCHEMA, EVENT_OBJECT_TABLE, ACTION_STATEMENT"
+    " FROM information_schema.TRIGGERS WHERE"
+    " TRIGGER_SCHEMA NOT IN ('information_schema', 'performance_schema', 'mysql', 'sys')";
 
 struct catalogue_reader {
     struct ev_loop *loop;
@@ -66,7 +74,7 @@ static bool reply_taken(struct catalogue_reader *reader, const struct service_re
     return false;
 }
 
-static void on_views(struct service_conn *conn, struct service_reply *reply, void *context)
+static void on_triggers(struct service_conn *conn, struct service_reply *reply, void *context)
 {
     struct catalogue_reader *reader = context;
 
@@ -74,10 +82,22 @@ static void on_views(struct service_conn *conn, struct service_reply *reply, voi
     if (!reply_taken(reader, reply))
         return;
     while (service_reply_next(reply))
-        catalogue_add_view(reader->reading, service_reply_cell(reply, 0),
-                           service_reply_cell(reply, 1), service_reply_cell(reply, 2));
+        catalogue_add_trigger(reader->reading, service_reply_cell(reply, 0),
+                              service_reply_cell(reply, 1), service_reply_cell(reply, 2));
     catalogue_finish(reader->reading);
     run_end(reader, NULL);
+}
+
+static void on_views(struct service_conn *conn, struct service_reply *reply, void *context)
+{
+    struct catalogue_reader *reader = context;
+
+    if (!reply_taken(reader, reply))
+        return;
+    while (service_reply_next(reply))
+        catalogue_add_view(reader->reading, service_reply_cell(reply, 0),
+                           service_reply_cell(reply, 1), service_reply_cell(reply, 2));
+    service_conn_query(conn, triggers_sql, ANSWER_MS, on_triggers);
 }
 
 static void on_tables(struct service_conn *conn, struct service_reply *reply, void *context)
@@ -87,7 +107,8 @@ static void on_tables(struct service_conn *conn, struct service_reply *reply, vo
     if (!reply_taken(reader, reply))
         return;
     while (service_reply_next(reply))
-        catalogue_add(reader->reading, service_reply_cell(reply, 0), service_reply_cell(reply, 1));
+        catalogue_add(reader->reading, CATALOGUE_LEADERS, service_reply_cell(reply, 0),
+                      service_reply_cell(reply, 1));
     service_conn_query(conn, views_sql, ANSWER_MS, on_views);
 }
 
@@ -97,7 +118,9 @@ static void on_rights(struct service_conn *conn, struct service_reply *reply, vo
 
     if (!reply_taken(reader, reply))
         return;
-    reader->blind = !service_reply_next(reply) || service_reply_number(reply, 1) < 2;
+    bool row = service_reply_next(reply);
+    reader->blind = !row || service_reply_number(reply, 1) < 2;
+    reader->reading->hides_triggers = !row || service_reply_number(reply, 2) < 1;
     service_reply_text(reply, 0, reader->defaults, sizeof(reader->defaults));
     service_conn_query(conn, tables_sql, ANSWER_MS, on_tables);
 }

@@ -1,9 +1,9 @@
 /* Reads the catalogue from one server, over a connection of its own.
  *
- *     IDLE --catalogue_reader_run--> (OPENING -->) RIGHTS --> TABLES --> VIEWS --> IDLE
+ *     IDLE --catalogue_reader_run--> (OPENING -->) RIGHTS --> TABLES --> VIEWS --> TRIGGERS --> IDLE
  *
  * information_schema shows an account what it has a right to: SELECT and SHOW VIEW on everything
- * are needed for all of it, and RIGHTS asks whether they are there. */
+ * are needed for all of it, TRIGGER for the triggers, and RIGHTS asks whether they are there. */
 #ifndef CAUSEWAY_ROUTER_CLUSTER_CATALOGUE_READ_H
 #define CAUSEWAY_ROUTER_CLUSTER_CATALOGUE_READ_H
 

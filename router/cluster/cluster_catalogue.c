@@ -18,13 +18,17 @@ static void hand_out(struct cluster *cluster)
 static void take(struct cluster *cluster, struct catalogue *catalogue)
 {
     const struct catalogue *old = cluster->catalogue;
-    bool same = old != NULL && old->count == catalogue->count && old->digest == catalogue->digest;
+    bool same = old != NULL && old->count == catalogue->count && old->digest == catalogue->digest &&
+                old->hides_triggers == catalogue->hides_triggers;
 
     catalogue->changes = cluster->catalogue_changes;
     catalogue->generation = same ? old->generation : (old != NULL ? old->generation : 0) + 1;
     if (!same && (catalogue->count > 0 || old != NULL))
-        log_line(old == NULL ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG,
-                 "catalogue: reads of %zu views and tables are the leader's", catalogue->count);
+        log_line(
+            old == NULL ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG,
+            "catalogue: %zu tables and views whose reads are the leader's, or whose triggers set "
+            "variables",
+            catalogue->count);
     same = same && old->changes == catalogue->changes;
     catalogue_unref(cluster->catalogue);
     cluster->catalogue = catalogue;

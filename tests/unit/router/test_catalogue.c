@@ -31,7 +31,7 @@ static const struct {
 static struct catalogue *made(void)
 {
     struct catalogue *catalogue = catalogue_new();
-    catalogue_add(catalogue, span_text("d"), span_text("heap"));
+    catalogue_add(catalogue, CATALOGUE_LEADERS, span_text("d"), span_text("heap"));
     for (size_t i = 0; i < sizeof(views) / sizeof(views[0]); i++)
         catalogue_add_view(catalogue, span_text("d"), span_text(views[i].view),
                            span_text(views[i].definition));
@@ -44,7 +44,8 @@ START_TEST(a_view_is_judged_by_what_it_reaches)
     struct catalogue *catalogue = made();
     char sql[64];
     snprintf(sql, sizeof(sql), "SELECT * FROM %s", views[_i].view);
-    ck_assert_int_eq(catalogue_names(catalogue, span_text(sql), 0, "d"), views[_i].kept);
+    ck_assert_int_eq(catalogue_names(catalogue, CATALOGUE_LEADERS, span_text(sql), 0, "d"),
+                     views[_i].kept);
     catalogue_unref(catalogue);
 }
 END_TEST
@@ -80,7 +81,8 @@ START_TEST(names_are_found)
 {
     struct catalogue *catalogue = made();
     struct span sql = span_text(statements[_i].sql);
-    ck_assert_int_eq(catalogue_names(catalogue, sql, statements[_i].mode, statements[_i].schema),
+    ck_assert_int_eq(catalogue_names(catalogue, CATALOGUE_LEADERS, sql, statements[_i].mode,
+                                     statements[_i].schema),
                      statements[_i].named);
     catalogue_unref(catalogue);
 }
@@ -90,7 +92,8 @@ START_TEST(nothing_is_found_in_an_empty_one)
 {
     struct catalogue *catalogue = catalogue_new();
     catalogue_finish(catalogue);
-    ck_assert(!catalogue_names(catalogue, span_text("SELECT 'open FROM heap"), 0, "d"));
+    ck_assert(!catalogue_names(catalogue, CATALOGUE_LEADERS, span_text("SELECT 'open FROM heap"), 0,
+                               "d"));
     catalogue_unref(catalogue);
 }
 END_TEST
@@ -101,7 +104,7 @@ START_TEST(many_names_and_a_copy)
     char text[64];
     for (int i = 0; i < 1000; i++) {
         snprintf(text, sizeof(text), "t%d", i);
-        catalogue_add(catalogue, span_text("d"), span_text(text));
+        catalogue_add(catalogue, CATALOGUE_LEADERS, span_text("d"), span_text(text));
     }
     struct catalogue *copy = catalogue_copy(catalogue);
     ck_assert_uint_eq(copy->digest, catalogue->digest);
@@ -109,9 +112,60 @@ START_TEST(many_names_and_a_copy)
     catalogue_unref(catalogue);
     for (int i = 0; i < 1010; i++) {
         snprintf(text, sizeof(text), "SELECT * FROM t%d", i);
-        ck_assert_int_eq(catalogue_names(copy, span_text(text), 0, "d"), i < 1000);
+        ck_assert_int_eq(catalogue_names(copy, CATALOGUE_LEADERS, span_text(text), 0, "d"),
+                         i < 1000);
     }
     catalogue_unref(copy);
+}
+END_TEST
+
+/* Triggers as information_schema.TRIGGERS shows them; each is of a table with its own name. */
+static const struct {
+    const char *table;
+    const char *body;
+    bool sets;
+} triggers[] = {
+    {"audited", "INSERT INTO audit (a, b) VALUES (NEW.a, CONCAT('x', OLD.b))", false},
+    {"audited_elsewhere", "insert ignore into `e`.`audit`(a) select max(a) from t where (1)",
+     false},
+    {"typed",
+     "BEGIN DECLARE x VARCHAR(20); DECLARE y DECIMAL(4,2); IF (NEW.a > 1) THEN SET x = LEFT(NEW.b, "
+     "2); ELSEIF (NEW.a = 0) THEN SET NEW.b = COALESCE(x, 'none'); END IF; WHILE (y < 3) DO SET y "
+     "= "
+     "y + 1; END WHILE; END",
+     false},
+    {"sets", "SET @x = 1", true},
+    {"selects_into", "SELECT 1 INTO @`x`", true},
+    {"assigns", "SET NEW.a = (@x := 2)", true},
+    {"calls", "CALL p()", true},
+    {"function", "SET NEW.a = f(1)", true},
+    {"function_of_schema", "SET NEW.a = e.max(1)", true},
+    {"function_with_gap", "SET NEW.a = MAX (1)", true},
+    {"says_so", "SET NEW.b = 'CALL p() @x'", false},
+    {"quoted", "SET NEW.b = \"it's\", NEW.a = @x, NEW.c = \"it's\"", true},
+    {"escaped", "SET NEW.b = '\\', NEW.a = @x, NEW.c = '\\'", true},
+    {"over_sets", "INSERT INTO sets VALUES (1)", true},
+    {"over_view", "DELETE FROM view_of_sets", true},
+    {"hidden", "", true},
+};
+
+START_TEST(a_trigger_is_judged_by_what_it_does)
+{
+    struct catalogue *catalogue = catalogue_new();
+    char sql[64];
+    for (size_t i = 0; i < sizeof(triggers) / sizeof(triggers[0]); i++)
+        catalogue_add_trigger(catalogue, span_text("d"), span_text(triggers[i].table),
+                              span_text(triggers[i].body));
+    catalogue_add_view(catalogue, span_text("d"), span_text("view_of_sets"),
+                       span_text("select `d`.`sets`.`a` AS `a` from `d`.`sets`"));
+    catalogue_finish(catalogue);
+    snprintf(sql, sizeof(sql), "UPDATE %s SET a = 1", triggers[_i].table);
+    ck_assert_msg(catalogue_names(catalogue, CATALOGUE_SETS, span_text(sql), 0, "d") ==
+                      triggers[_i].sets,
+                  "%s", triggers[_i].body);
+    ck_assert(!catalogue_names(catalogue, CATALOGUE_SETS, span_text(sql), 0, "e"));
+    ck_assert(!catalogue_names(catalogue, CATALOGUE_LEADERS, span_text(sql), 0, "d"));
+    catalogue_unref(catalogue);
 }
 END_TEST
 
@@ -121,6 +175,8 @@ int main(void)
     TCase *tcase = tcase_create("catalogue");
     tcase_add_loop_test(tcase, a_view_is_judged_by_what_it_reaches, 0,
                         (int)(sizeof(views) / sizeof(views[0])));
+    tcase_add_loop_test(tcase, a_trigger_is_judged_by_what_it_does, 0,
+                        (int)(sizeof(triggers) / sizeof(triggers[0])));
     tcase_add_loop_test(tcase, names_are_found, 0,
                         (int)(sizeof(statements) / sizeof(statements[0])));
     tcase_add_test(tcase, nothing_is_found_in_an_empty_one);

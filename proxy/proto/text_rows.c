@@ -1,0 +1,61 @@
+/* See text_rows.h. */
+#include "proxy/proto/text_rows.h"
+
+#include <errno.h>
+
+enum { NULL_CELL = 0xfb, ENDS = 0xfe, FAILS = 0xff };
+
+/* The next packet's payload; `packets` is bad when it is not all there. */
+static struct span next_packet(struct reader *packets)
+{
+    uint32_t len = read_u24(packets);
+    (void)read_u8(packets);
+    return read_span(packets, len);
+}
+
+static uint8_t first_byte(struct span payload)
+{
+    return payload.len ? payload.data[0] : 0;
+}
+
+int text_rows_open(struct text_rows *rows, struct span received)
+{
+    struct reader packets = reader_of(received);
+    struct span payload = next_packet(&packets);
+    if (packets.bad)
+        return 0;
+    if (first_byte(payload) == FAILS)
+        return -EREMOTEIO;
+    struct reader count = reader_of(payload);
+    rows->columns = (unsigned)read_lenenc(&count);
+    if (count.bad || rows->columns == 0)
+        return -EPROTO;
+    for (unsigned i = 0; i < rows->columns && !packets.bad; i++)
+        (void)next_packet(&packets);
+    rows->packets = packets;
+    do {
+        payload = next_packet(&packets);
+        if (packets.bad)
+            return 0;
+        if (first_byte(payload) == FAILS)
+            return -EREMOTEIO;
+    } while (first_byte(payload) != ENDS);
+    return 1;
+}
+
+bool text_rows_next(struct text_rows *rows, struct reader *row)
+{
+    struct span payload = next_packet(&rows->packets);
+    *row = reader_of(payload);
+    return !rows->packets.bad && first_byte(payload) != ENDS;
+}
+
+struct span text_rows_cell(struct reader *row)
+{
+    if (reader_left(row) > 0 && *row->at == NULL_CELL) {
+        (void)read_u8(row);
+        return (struct span){0};
+    }
+    struct span cell = read_lenenc_span(row);
+    return row->bad || cell.data ? cell : span_text("");
+}
