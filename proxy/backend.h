@@ -68,6 +68,7 @@ struct backend {
     bool reused;                   /* has served before: its server may have closed it meanwhile */
     enum parting parting;          /* it is asked what its session must keep */
     bool place_passed;             /* its place was given to another connection */
+    struct place_ticket *heir;     /* leaving: who waits for its place (leaving.h) */
     bool has_schema;               /* a schema is set here, which a reset keeps … */
     char *schema;                  /* … this one; NULL: not known */
     uint64_t schema_until_ms; /* until then the server need not be asked whether it exists … */

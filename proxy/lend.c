@@ -4,6 +4,7 @@
 #include "proxy/base/clock.h"
 #include "proxy/base/log.h"
 #include "proxy/base/memory.h"
+#include "proxy/leaving.h"
 #include "proxy/parting.h"
 #include "proxy/proto/command.h"
 #include "proxy/worker.h"
@@ -59,8 +60,8 @@ static void take_back(struct backend *backend)
     session_part(session, backend);
 }
 
-/* Closes one that nobody needs; with `pass`, its place stays taken for the caller. */
-static bool close_spare(struct worker *worker, unsigned slot, bool pass)
+/* One that nobody needs leaves; `heir` as in leaving.h. False: there is none. */
+static bool retire_spare(struct worker *worker, unsigned slot, struct place_ticket *heir)
 {
     struct backend *backend = pool_spare(worker, slot);
     if (!backend) {
@@ -69,8 +70,7 @@ static bool close_spare(struct worker *worker, unsigned slot, bool pass)
             return false;
         take_back(backend);
     }
-    backend->place_passed = pass;
-    backend_close(backend, "its place was needed");
+    leaving_begin(backend, heir, "its place is needed");
     return true;
 }
 
@@ -172,10 +172,8 @@ static void start_with_place(struct session *session, unsigned slot, bool guarde
     session_run(session);
 }
 
-static void on_granted(struct mail *mail, void *receiver)
+void lend_granted(struct worker *worker, struct place_ticket *ticket)
 {
-    struct worker *worker = receiver;
-    struct place_ticket *ticket = list_object(mail, struct place_ticket, mail);
     unsigned slot = ticket->slot;
     bool guarded = ticket->guarded;
     if (ticket->owner) {
@@ -184,6 +182,11 @@ static void on_granted(struct mail *mail, void *receiver)
     }
     places_give_back(worker->shared->places, slot, limit_of(worker));
     free(ticket);
+}
+
+static void on_granted(struct mail *mail, void *receiver)
+{
+    lend_granted(receiver, list_object(mail, struct place_ticket, mail));
 }
 
 /* A way round the workers, one after the other, until nobody waits. */
@@ -316,8 +319,6 @@ enum step lend_acquire(struct session *session, const struct topology_server *se
     bool login = session->command.code == COM_CONNECT && !guarded;
     if (backend && !(login && backend->has_init_connect))
         return take_over(session, backend);
-    if (close_spare(worker, slot, false) && places_take(places, slot, limit_of(worker)))
-        return open_new(session, server, guarded);
     return wait_for_place(session, server, guarded);
 }
 
@@ -385,25 +386,29 @@ static bool has_spare(struct worker *worker, unsigned slot)
            find_lent(worker, slot, NULL, false, KEEP_NOT) != NULL;
 }
 
-/* Serves one that waits from this worker's own. */
+/* Serves one that waits from this worker's own; when there is none that fits, another leaves for
+ * it. */
 static void serve_one(struct worker *worker, struct place_ticket *ticket)
 {
     unsigned slot = ticket->slot;
     bool guarded = ticket->guarded;
-    struct session *session = leave_queue(ticket);
-    struct backend *backend = NULL;
-    if (*place_for(session, guarded)) { /* it had to yield, but nobody has taken it */
-        session_enter(session, SESSION_ROUTE);
-    } else if ((backend = pool_take(worker, slot, session->identity, guarded)) != NULL) {
-        take_idle(session, backend);
-    } else if ((backend = find_lent(worker, slot, session->identity, guarded, KEEP_NOT)) != NULL) {
-        take_over(session, backend);
-    } else if (close_spare(worker, slot, true)) {
-        start_with_place(session, slot, guarded);
-        return;
-    } else {
-        session_enter(session, SESSION_ROUTE);
+    struct session *session = ticket->owner;
+    struct backend *idle = NULL;
+    struct backend *lent = NULL;
+    if (*place_for(session, guarded) == NULL) { /* else it had to yield, but nobody has taken it */
+        idle = pool_take(worker, slot, session->identity, guarded);
+        if (!idle)
+            lent = find_lent(worker, slot, session->identity, guarded, KEEP_NOT);
+        if (!idle && !lent && retire_spare(worker, slot, ticket))
+            return;
     }
+    session = leave_queue(ticket);
+    if (idle)
+        take_idle(session, idle);
+    else if (lent)
+        take_over(session, lent);
+    else
+        session_enter(session, SESSION_ROUTE);
     session_run(session);
 }
 
@@ -418,8 +423,10 @@ static void serve_slot(struct worker *worker, unsigned slot)
         struct place_ticket *ticket = places_claim(places, slot, worker->index, ORDER_SLACK_US);
         if (ticket)
             serve_one(worker, ticket);
+        else if (places_waiting(places, slot) > worker->pool.leaving_unclaimed[slot])
+            retire_spare(worker, slot, NULL);
         else
-            close_spare(worker, slot, false);
+            return;
     }
 }
 
@@ -442,7 +449,7 @@ static void expire_lent(struct worker *worker, unsigned slot, uint64_t now_ms)
             session_keeps(backend->owner, backend, now_ms) != KEEP_NOT)
             continue;
         take_back(backend);
-        backend_close(backend, "idle for idle_server_timeout");
+        leaving_begin(backend, NULL, "idle for idle_server_timeout");
     }
 }
 
@@ -451,7 +458,9 @@ void lend_tick(struct worker *worker, uint64_t now_ms)
     struct places *places = worker->shared->places;
     for (unsigned slot = 0; slot < POSITIONS_SERVERS_MAX; slot++) {
         expire_lent(worker, slot, now_ms);
-        while (places_open(places, slot) > limit_of(worker) && close_spare(worker, slot, false))
+        while (places_open(places, slot) >
+                   limit_of(worker) + worker->pool.leaving_unclaimed[slot] &&
+               retire_spare(worker, slot, NULL))
             ;
         if (places_waiting(places, slot) > 0)
             lend_wake(worker, slot);

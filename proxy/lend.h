@@ -37,6 +37,10 @@ void lend_serve(struct worker *worker);
 /* Once a second: what was kept shortly, limits that sank, what has been idle for too long. */
 void lend_tick(struct worker *worker, uint64_t now_ms);
 
+/* A ticket that is out of the queue has got its place: a connection is opened for its session, or
+ * the place goes on to the next. */
+void lend_granted(struct worker *worker, struct place_ticket *ticket);
+
 /* The session waits no more. */
 void lend_cancel(struct session *session);
 void lend_timed_out(struct session *session);

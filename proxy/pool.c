@@ -3,6 +3,7 @@
 
 #include "proxy/backend.h"
 #include "proxy/base/clock.h"
+#include "proxy/leaving.h"
 #include "proxy/proto/capability.h"
 #include "proxy/worker.h"
 
@@ -25,13 +26,19 @@ static void on_ready(struct backend *backend)
 static void drop_idle(struct backend *backend, const char *why)
 {
     backend->worker->pool.idle_count--;
+    leaving_begin(backend, NULL, why);
+}
+
+static void close_idle(struct backend *backend, const char *why)
+{
+    backend->worker->pool.idle_count--;
     backend_close(backend, why);
 }
 
 /* An idle connection has nothing to say: this is the server closing it. */
 static void on_readable(struct backend *backend)
 {
-    drop_idle(backend, "the server closed it while it was idle");
+    close_idle(backend, "the server closed it while it was idle");
 }
 
 static void on_drained(struct backend *backend)
@@ -42,7 +49,7 @@ static void on_drained(struct backend *backend)
 static void on_failed(struct backend *backend)
 {
     if (backend->idle_since_ms)
-        drop_idle(backend, backend->error_text);
+        close_idle(backend, backend->error_text);
     else
         backend_close(backend, backend->error_text);
 }
@@ -57,6 +64,8 @@ void pool_init(struct pool *pool)
     for (unsigned slot = 0; slot < POSITIONS_SERVERS_MAX; slot++)
         list_init(&pool->lent[slot]);
     list_init(&pool->resetting);
+    list_init(&pool->leaving);
+    memset(pool->leaving_unclaimed, 0, sizeof(pool->leaving_unclaimed));
     pool->idle_count = 0;
     pool->next_serial = 0;
     pool->serving = 0;
@@ -77,10 +86,13 @@ void pool_put(struct worker *worker, struct backend *backend)
 {
     list_remove(&backend->node);
     bool unique = !backend->guarded && backend->has_init_connect; /* no reset runs it again */
-    if (backend->tainted || backend->parting || unique || worker->draining ||
-        backend->state != BACKEND_READY || !role_fits(worker, backend) ||
-        !identity_pooled(backend->identity)) {
+    if (backend->parting || backend->state != BACKEND_READY) {
         backend_close(backend, "its session ended");
+        return;
+    }
+    if (backend->tainted || unique || worker->draining || !role_fits(worker, backend) ||
+        !identity_pooled(backend->identity)) {
+        leaving_begin(backend, NULL, "its session ended");
         return;
     }
     backend_adopt(backend, &pool_events, NULL);
@@ -159,4 +171,5 @@ void pool_close(struct worker *worker)
     while (!list_empty(&worker->pool.resetting))
         backend_close(list_object(worker->pool.resetting.next, struct backend, node),
                       "the worker ends");
+    leaving_close(worker);
 }

@@ -4,7 +4,7 @@
  *
  *     session --pool_put--> resetting --ready--> idle --pool_take--> session
  *                               |                 | server closes, too old, account or server gone
- *                               +-----------------+--> closed */
+ *                               +-----------------+--> closed (leaving.h) */
 #ifndef CAUSEWAY_PROXY_POOL_H
 #define CAUSEWAY_PROXY_POOL_H
 
@@ -21,6 +21,8 @@ struct pool {
     struct list lent[POSITIONS_SERVERS_MAX]; /* by slot, the one used last last: with a session
                                                 that has no work for them (lend.h) */
     struct list resetting;
+    struct list leaving; /* leaving.h; of them without an heir, by slot: */
+    unsigned leaving_unclaimed[POSITIONS_SERVERS_MAX];
     unsigned idle_count;
     unsigned parting; /* lent ones that are being asked (parting.h) */
     uint64_t serving; /* slots where somebody that waits may be served: bit by slot */

@@ -4,6 +4,7 @@
 #include "proxy/base/clock.h"
 #include "proxy/base/log.h"
 #include "proxy/base/memory.h"
+#include "proxy/leaving.h"
 #include "proxy/lend.h"
 #include "proxy/proto/reply.h"
 #include "proxy/worker.h"
@@ -179,10 +180,12 @@ static void release_or_drop(struct session *session, struct backend **place, con
     if (!backend)
         return;
     bool in_use = session->running == backend && session->state > SESSION_COMMAND;
-    if (in_use || session->sticky & STICKY_READS || session->trx == backend ||
-        backend->state != BACKEND_READY) {
+    if (in_use || backend->state != BACKEND_READY) {
         *place = NULL;
         backend_close(backend, why);
+    } else if (session->sticky & STICKY_READS || session->trx == backend) {
+        session_part(session, backend);
+        leaving_begin(backend, NULL, why);
     } else {
         session_release(session, place);
     }

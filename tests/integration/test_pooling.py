@@ -220,3 +220,23 @@ def test_prepared_statements(narrow, cluster):
         counts = [int(server.sql("SHOW GLOBAL STATUS LIKE 'Prepared_stmt_count'")[0][1])
                   for server in cluster.servers]
         assert max(counts) <= 3, "what was prepared for one session is gone for the next"
+
+
+def test_no_connection_ends_as_aborted(narrow, cluster):
+    """The servers count, and write to their logs, clients that leave without a word."""
+    def aborted():
+        return [int(server.sql("SHOW GLOBAL STATUS LIKE 'Aborted_clients'")[0][1]) for server in cluster.servers]
+
+    before = aborted()
+    left = int(cluster.leader.sql("SHOW GLOBAL STATUS LIKE 'Connections'")[0][1])
+    for account in ({}, {"user": "almighty", "password": "almighty-demo"}) * 2:
+        with sessions(narrow, 1, **account) as (client,):
+            rows(client, "CREATE TEMPORARY TABLE demo.tmp (a INT)")
+            rows(client, "SELECT 1")
+    with sessions(narrow, 1) as (client,):  # who gets the place of the one before
+        rows(client, "BEGIN")
+        rows(client, "SELECT 1 FROM this_server FOR UPDATE")
+    with sessions(narrow, 1, user="almighty", password="almighty-demo") as (client,):
+        rows(client, "/* causeway to=leader */ SELECT 1")
+    assert int(cluster.leader.sql("SHOW GLOBAL STATUS LIKE 'Connections'")[0][1]) > left + 4
+    assert aborted() == before

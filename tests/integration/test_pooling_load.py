@@ -40,28 +40,22 @@ def query(sql):
 
 
 class Person:
-    """What one client has said, and so what it must be told. Its rows carry its number.
-
-    Every second one sets a user variable and does not write: a write may run triggers that set
-    variables, so a session that has done both keeps its leader connection."""
+    """What one client has said, and so what it must be told. Its rows carry its number."""
 
     def __init__(self, number, chance, until):
         self.number, self.chance, self.until = number, chance, until
         self.rows = 0
-        self.insert_id = 0
         self.statement = None
         self.width = 1000 + number
-        self.has_variable = number % 2 == 0
+        self.mine_is = str(number)
+        self.last_seen = None  # what a trigger has set @seen to
         self.zone = self.some_zone()
         self.charset = chance.choice(["utf8mb4", "latin1", "ascii"])
 
     def script(self, keeper):
         yield from self.introduce()
-        habits = [self.count, self.count, self.variables, self.schema, self.prepared, self.new_zone]
-        if self.has_variable:
-            habits += [self.mine, self.mine]
-        else:
-            habits += [self.write, self.write, self.transaction, self.roll_back]
+        habits = [self.count, self.count, self.variables, self.schema, self.prepared, self.new_zone, self.mine,
+                  self.mine, self.new_variable, self.write, self.write, self.transaction, self.roll_back, self.trigger]
         yield self.chance.random() * THINK_SECONDS
         while time.monotonic() < self.until:
             habit = self.hold if keeper and self.chance.random() < 0.3 else self.chance.choice(habits)
@@ -69,8 +63,7 @@ class Person:
             yield self.chance.random() * 2 * THINK_SECONDS
         yield from self.count()
         yield from self.variables()
-        if self.has_variable:
-            yield from self.mine()
+        yield from self.mine()
 
     def some_zone(self):
         """Whole hours: the server (10.11.19, without a proxy) takes some other offsets for one that
@@ -95,8 +88,7 @@ class Person:
     def introduce(self):
         yield from self.tell(f"SET NAMES {self.charset}")
         yield from self.tell(f"SET @@session.group_concat_max_len={self.width}, time_zone='{self.zone}'")
-        if self.has_variable:
-            yield from self.tell(f"SET @mine = {self.number}")
+        yield from self.tell(f"SET @mine = {self.number}")
 
     def write(self):
         reply = yield from self.tell(f"INSERT INTO demo.crowd (who) VALUES ({self.number})")
@@ -116,7 +108,23 @@ class Person:
             (str(self.width), self.zone, self.charset))
 
     def mine(self):
-        yield from self.ask("SELECT @mine", str(self.number))
+        yield from self.ask("SELECT @mine", self.mine_is)
+        yield from self.ask("SELECT @seen", self.last_seen)
+
+    def new_variable(self):
+        """Not from a literal: the server alone knows the value."""
+        plus = self.chance.randrange(1000)
+        yield from self.tell(f"SET @mine = CONCAT('n', {self.number} + {plus})")
+        self.mine_is = f"n{self.number + plus}"
+        yield self.chance.random()
+        yield from self.mine()
+
+    def trigger(self):
+        number = self.chance.randrange(1000)
+        yield from self.tell(f"INSERT INTO demo.crowd_sets VALUES ({number})")
+        self.last_seen = str(number)
+        yield self.chance.random()
+        yield from self.mine()
 
     def new_zone(self):
         self.zone = self.some_zone()
@@ -200,7 +208,9 @@ def test_many_clients_on_few_connections(many_files, cluster, causeway):
     seed = random.randrange(1 << 32)
     print(f"seed {seed}")
     cluster.leader.sql("CREATE OR REPLACE TABLE demo.crowd"
-                       " (id INT AUTO_INCREMENT PRIMARY KEY, who INT, KEY(who))")
+                       " (id INT AUTO_INCREMENT PRIMARY KEY, who INT, KEY(who));"
+                       "CREATE OR REPLACE TABLE demo.crowd_sets (n INT);"
+                       "CREATE TRIGGER demo.crowd_tr BEFORE INSERT ON demo.crowd_sets FOR EACH ROW SELECT NEW.n INTO @seen")
     cluster.caught_up()
     proxy = causeway(SETTINGS)
     watch = Watch(cluster)
