@@ -309,6 +309,8 @@ enum step lend_acquire(struct session *session, const struct topology_server *se
     struct backend *backend = NULL;
     if (places_waiting(places, slot) > 0)
         return wait_for_place(session, server, guarded);
+    if (*place_for(session, guarded)) /* nobody waits for it any more */
+        return session_use(session, *place_for(session, guarded));
     backend = pool_take(worker, slot, session->identity, guarded);
     if (backend)
         return take_idle(session, backend);

@@ -278,8 +278,10 @@ static void note_hidden_variables(struct session *session)
     const struct command *command = &session->command;
     if (command->read || command->flags & (CLASS_SET | CLASS_USE | CLASS_BEGIN))
         return;
-    bool routine = command->flags & (CLASS_OPAQUE | CLASS_MULTI) && session->user_vars.count > 0;
-    if (!routine && !catalogue_may_set_variables(session, session_sql(session)))
+    bool runs_routine = command->flags & (CLASS_OPAQUE | CLASS_MULTI) || command->catalogued ||
+                        (command->statement && command->statement->catalogued);
+    if (!(runs_routine && session->user_vars.count > 0) &&
+        !catalogue_may_set_variables(session, session_sql(session)))
         return;
     user_vars_free(&session->user_vars);
     session->sticky |= STICKY_VARIABLES;
