@@ -81,12 +81,15 @@ struct backend {
     uint32_t server_id; /* which server this was */
     uint64_t
         serial; /* tells this connection from one that replaces it, and from itself after a reset */
-    uint32_t thread_id;     /* of the server */
-    uint16_t status;        /* of the last reply */
-    uint8_t answer_seq;     /* of the client's answer to what the server asks */
-    uint64_t vars_version;  /* how far the session's variables are replayed here */
-    uint64_t idle_since_ms; /* in the pool, or lent and without work; 0: neither */
-    uint64_t ready_us;      /* when it was first usable: the server has not ended since */
+    uint32_t thread_id;              /* of the server */
+    uint16_t status;                 /* of the last reply */
+    const struct auth_plugin *asked; /* during a login: of MySQL's plugins, which may ask more … */
+    uint8_t nonce[SHA2_NONCE_BYTES]; /* … with this; */
+    bool key_asked;                  /* the server's public key is due */
+    uint8_t answer_seq;              /* of the client's answer to what the server asks */
+    uint64_t vars_version;           /* how far the session's variables are replayed here */
+    uint64_t idle_since_ms;          /* in the pool, or lent and without work; 0: neither */
+    uint64_t ready_us;               /* when it was first usable: the server has not ended since */
     uint16_t error_code;
     char error_sqlstate[6];
     char error_text[256];

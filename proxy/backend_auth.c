@@ -93,6 +93,8 @@ static void take_auth_switch(struct backend *backend, struct span payload, uint8
         backend_broken(backend, "authentication switch");
         return;
     }
+    if (backend_password_asked(backend, plugin, request.data, seq))
+        return;
     /* Without a proof for this plugin the server is told nothing: it goes on with the account's
      * next alternative, or refuses in words of its own. */
     if (!plugin || plugin->prove(&backend->identity->secret, request.data.data, &proof))
@@ -135,6 +137,8 @@ static void take_login_reply(struct backend *backend, struct span payload, uint8
         pass_on(backend, payload, seq);
     } else if (first == 0xfe) {
         take_auth_switch(backend, payload, seq);
+    } else if (first == 0x01) {
+        backend_password_take(backend, payload, seq);
     } else if (first == 0xff && !err_parse(payload, &err)) {
         backend_fail(backend, err.code, err.sqlstate, "%.*s", (int)err.message.len,
                      (const char *)err.message.data);

@@ -27,6 +27,13 @@ static inline bool login_notice(struct span payload)
     return payload.len == 2 && payload.data[0] == 0x01 && payload.data[1] == 0x03;
 }
 
+/* A server's AuthSwitch with `plugin` (NULL: not known) and a nonce of its length: remembers what
+ * may follow. True: it was answered, with the password; else the plugin's own proof is due. */
+bool backend_password_asked(struct backend *backend, const struct auth_plugin *plugin,
+                            struct span nonce, uint8_t seq);
+/* What a server says or asks behind it (first byte 0x01). */
+void backend_password_take(struct backend *backend, struct span payload, uint8_t seq);
+
 /* Fails the connection for bytes that are no packet of the protocol; `where` names them. */
 void backend_broken(struct backend *backend, const char *where);
 /* Sends `out`, wipes it (there may be a proof in it) and frees it. */

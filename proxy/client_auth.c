@@ -158,6 +158,36 @@ const struct login_answer *client_login_answer(const struct login_state *login,
     return NULL;
 }
 
+static void add_payload(struct buf *out, struct login_state *login, const char *payload)
+{
+    size_t begin = packet_begin(out);
+    buf_append_text(out, payload);
+    packet_end(out, begin, login->seq++);
+}
+
+static void add_switch(const struct session *session, const struct auth_plugin *plugin,
+                       struct buf *out)
+{
+    struct login_state *login = session->login;
+    /* With the salt of the greeting, where the plugin takes one of that length: Connector/C answers
+     * in COM_CHANGE_USER with the last one that it saw, and servers repeat it, too (measured). */
+    if (plugin->nonce_bytes == SALT_BYTES)
+        memcpy(login->nonce, session->salt, SALT_BYTES);
+    else
+        auth_nonce(login->nonce, plugin->nonce_bytes);
+    struct auth_switch request = {.plugin = span_text(plugin->client),
+                                  .data = span_of(login->nonce, plugin->nonce_bytes)};
+    auth_switch_build(out, login->seq++, &request);
+}
+
+void client_login_notice(struct session *session, const struct auth_plugin *plugin)
+{
+    struct buf out = {0};
+    add_payload(&out, session->login, plugin->notice);
+    session_send(session, buf_span(&out));
+    buf_free(&out);
+}
+
 enum step client_login_ask(struct session *session, const struct auth_plugin *plugin)
 {
     struct login_state *login = session->login;
@@ -166,16 +196,11 @@ enum step client_login_ask(struct session *session, const struct auth_plugin *pl
                               "Client does not support authentication protocol requested by "
                               "server; consider upgrading MariaDB client");
     login->asked = plugin;
-    /* Native: with the salt of the greeting, which Connector/C answers in COM_CHANGE_USER whatever
-     * it is asked with; servers repeat it, too (measured). */
-    if (plugin == &auth_native_plugin)
-        memcpy(login->nonce, session->salt, SALT_BYTES);
-    else
-        auth_nonce(login->nonce, plugin->nonce_bytes);
-    struct auth_switch request = {.plugin = span_text(plugin->client),
-                                  .data = span_of(login->nonce, plugin->nonce_bytes)};
     struct buf out = {0};
-    auth_switch_build(&out, login->seq++, &request);
+    if (plugin->question)
+        add_payload(&out, login, plugin->question);
+    else
+        add_switch(session, plugin, &out);
     login->seq++;
     session_enter(session, SESSION_LOGIN_SWITCH);
     session_arm(session, session->worker->config->login_timeout_ms);
@@ -184,13 +209,23 @@ enum step client_login_ask(struct session *session, const struct auth_plugin *pl
     return STEP_WAIT;
 }
 
-/* Keeps a proof for when it is known what it must prove. One of a wrong length is as good as none
- * to ed25519, as it is to a server; native says so (measured). */
+/* One of a wrong length is as good as none to a server, but for native (measured). A password of no
+ * bytes comes with its NUL or without. */
+static bool proof_fits(struct span proof, const struct auth_plugin *plugin)
+{
+    if (proof.len == 0)
+        return true;
+    if (plugin->proof_bytes)
+        return proof.len == plugin->proof_bytes;
+    return proof.len <= AUTH_PROOF_MAX_BYTES && proof.data[0] != 0;
+}
+
+/* Keeps a proof for when it is known what it must prove. */
 static enum step take_proof(struct session *session, struct span proof,
                             const struct auth_plugin *plugin, const uint8_t *nonce)
 {
     struct login_state *login = session->login;
-    bool fits = proof.len == 0 || proof.len == plugin->proof_bytes;
+    bool fits = proof_fits(proof, plugin);
     if (!fits && plugin == &auth_native_plugin)
         return session_refuse(session, 1043, "08S01", "Bad handshake");
     assert(login->answer_count < LOGIN_ANSWERS_MAX && !client_login_answer(login, plugin));

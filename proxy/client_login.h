@@ -6,13 +6,13 @@
 #include "proxy/proto/auth_plugin.h"
 #include "proxy/session.h"
 
-enum { LOGIN_ANSWERS_MAX = 4, LOGIN_PROOF_MAX_BYTES = 64 };
+enum { LOGIN_ANSWERS_MAX = 5 }; /* one of each plugin */
 
 /* What the client answered to a nonce. */
 struct login_answer {
     const struct auth_plugin *plugin;
     uint8_t nonce[AUTH_NONCE_MAX_BYTES];
-    uint8_t proof[LOGIN_PROOF_MAX_BYTES];
+    uint8_t proof[AUTH_PROOF_MAX_BYTES];
     size_t len;
 };
 
@@ -37,6 +37,7 @@ struct login_state {
     char *former_schema;
     char *former_role;
     uint16_t former_collation;
+    bool hidden; /* the client would have to send its password in the open */
     bool reread; /* the accounts were read again for this login */
 };
 
@@ -52,6 +53,8 @@ bool client_login_take_key(struct session *session);
 /* A COM_CHANGE_USER is refused: what it leaves is a new session of the same user, in the same
  * schema and role (measured). */
 void client_login_undo(struct session *session);
+/* Tells the client that its short proof holds; the OK, or why not, comes behind it. */
+void client_login_notice(struct session *session, const struct auth_plugin *plugin);
 /* Asks the client for a proof of that plugin. */
 enum step client_login_ask(struct session *session, const struct auth_plugin *plugin);
 

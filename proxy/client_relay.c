@@ -9,6 +9,7 @@
 #include "proxy/backend_login.h"
 #include "proxy/base/memory.h"
 #include "proxy/client_login.h"
+#include "proxy/client_tls.h"
 #include "proxy/net/tls.h"
 #include "proxy/worker.h"
 
@@ -18,16 +19,11 @@
 /* Plugins whose answer is a proof; that of any other may be the password itself. */
 static bool is_proof(struct span plugin)
 {
-    return auth_plugin_of_client(plugin) != NULL;
+    const struct auth_plugin *known = auth_plugin_of_client(plugin);
+    return known && !known->full && !known->takes_password;
 }
 
-/* Nobody can listen between the client and here … */
-static bool client_is_private(const struct session *session)
-{
-    return stream_is_tls(&session->client) || strcmp(session->peer, "localhost") == 0;
-}
-
-/* … and between here and the server. */
+/* Nobody can listen between here and the server. */
 static bool server_is_private(const struct backend *backend)
 {
     const struct topology_server *server = worker_server(backend->worker, (int)backend->slot);
@@ -53,12 +49,12 @@ static bool may_pass(struct session *session, struct backend *backend, struct sp
     }
     if (switches)
         login->relays_proof = is_proof(request.plugin);
-    if (login->relays_proof || (client_is_private(session) && server_is_private(backend)))
+    if (login->relays_proof || (client_tls_is_private(session) && server_is_private(backend)))
         return true;
     backend_fail(backend, 1045, "28000",
                  "Access denied for user '%.128s': its plugin may send the password as it is, and "
                  "the connection %s is not encrypted",
-                 login->user, client_is_private(session) ? "to the server" : "to Causeway");
+                 login->user, client_tls_is_private(session) ? "to the server" : "to Causeway");
     return false;
 }
 

@@ -22,10 +22,14 @@ bool client_tls_start(struct session *session, size_t packet_len)
     return true;
 }
 
+bool client_tls_is_private(const struct session *session)
+{
+    return stream_is_tls(&session->client) || strcmp(session->peer, "localhost") == 0;
+}
+
 bool client_tls_missing(const struct session *session)
 {
-    return session->worker->config->tls == TLS_REQUIRED && !stream_is_tls(&session->client) &&
-           strcmp(session->peer, "localhost") != 0;
+    return session->worker->config->tls == TLS_REQUIRED && !client_tls_is_private(session);
 }
 
 static bool specified_satisfied(const struct stream *client, const struct account *account)

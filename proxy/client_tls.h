@@ -20,4 +20,7 @@ bool client_tls_satisfies(const struct session *session, const struct account *a
  * from "account 'a'@'b' "; NULL: they will. A server never sees the client's certificate. */
 const char *client_tls_hindrance(const struct session *session, const struct account *account);
 
+/* Nobody can listen between the client and here: TLS, or a unix socket. */
+bool client_tls_is_private(const struct session *session);
+
 #endif

@@ -7,6 +7,7 @@
 #include "proxy/base/memory.h"
 #include "proxy/client_login.h"
 #include "proxy/client_tls.h"
+#include "proxy/passwords.h"
 #include "proxy/proto/capability.h"
 #include "proxy/proto/command.h"
 #include "proxy/worker.h"
@@ -42,9 +43,22 @@ static const struct account *account_to_judge(const struct session *session,
                    : accounts_stand_in(session->worker->accounts, span_text(session->login->user));
 }
 
+/* A server would ask for the password, encrypted with a key of its own: Causeway has none. */
+static enum step deny_hidden(struct session *session)
+{
+    const char *host = accounts_host_text(session->worker->accounts, session->peer);
+    session->worker->counters.logins_failed++;
+    return session_refuse(session, 1045, "28000",
+                          "Access denied for user '%s'@'%s': its plugin takes the password itself, "
+                          "and the connection to Causeway is not encrypted",
+                          session->login->user, host);
+}
+
 static enum step deny(struct session *session, const struct account *matched)
 {
     struct login_state *login = session->login;
+    if (login->hidden)
+        return deny_hidden(session);
     const struct account *account = account_to_judge(session, matched);
     const char *host = accounts_host_text(session->worker->accounts, session->peer);
     enum password_used used = account ? password_used(login, account) : PASSWORD_NO;
@@ -216,7 +230,65 @@ static bool only_client_proves(const struct session *session, const struct accou
                strcasecmp(way->name, "mysql_old_password") != 0;
     const struct config_user *user =
         config_user_find(session->worker->config, session->login->user);
-    return !way->plugin->renews && way->usable && !(user && user->password);
+    if (way->plugin->renews) /* MySQL's plugins may store what Causeway does not know */
+        return !way->usable && (way->plugin->full || way->plugin->takes_password);
+    return way->usable && !(user && user->password);
+}
+
+/* The password that short proofs are checked with: of an earlier login, or of proxy.ini. */
+static void add_known_password(const struct session *session, const struct account_way *way,
+                               struct auth_secret *secret)
+{
+    struct passwords *passwords = session->worker->shared->passwords;
+    const struct config_user *user =
+        config_user_find(session->worker->config, session->login->user);
+    if (passwords_find(passwords, way->stored, secret) || !user || !user->password ||
+        !sha2_password_fits(span_text(user->password), way->stored))
+        return;
+    auth_secret_set_password(secret, span_text(user->password));
+    passwords_add(passwords, way->stored, secret);
+}
+
+static bool proof_holds(const struct session *session, const struct account_way *way,
+                        const struct login_answer *answer, struct auth_secret *secret)
+{
+    struct span proof = span_of(answer->proof, answer->len);
+    if (answer->plugin->full && answer->len > 0)
+        add_known_password(session, way, secret);
+    if (way->usable && answer->plugin->check(proof, answer->nonce, way->stored, secret)) {
+        if (answer->plugin->takes_password && secret->password_len > 0)
+            passwords_add(session->worker->shared->passwords, way->stored, secret);
+        return true;
+    }
+    return false;
+}
+
+/* One way: HOLDS, ASKS, or DENIED where the next one may still hold. */
+static void judge_way(const struct session *session, const struct account_way *way,
+                      struct verdict *verdict)
+{
+    const struct auth_plugin *plugin = way->plugin;
+    const struct login_answer *answer = NULL;
+    do {
+        bool known = verdict->secret.password;
+        auth_secret_free(&verdict->secret);
+        if (plugin->takes_password && !client_tls_is_private(session)) {
+            session->login->hidden = !known;
+            return;
+        }
+        verdict->plugin = plugin;
+        answer = client_login_answer(session->login, plugin);
+        if (!answer) {
+            verdict->kind = VERDICT_ASKS;
+            return;
+        }
+        if (proof_holds(session, way, answer, &verdict->secret)) {
+            verdict->kind = VERDICT_HOLDS;
+            return;
+        }
+        plugin = plugin->full;
+    } while (plugin && way->usable && answer->len > 0);
+    auth_secret_free(&verdict->secret);
 }
 
 /* The account's ways in their order: the first that holds wins, and one whose proof is not there
@@ -224,7 +296,6 @@ static bool only_client_proves(const struct session *session, const struct accou
 static struct verdict judge(const struct session *session, const struct account *account,
                             bool matched)
 {
-    const struct login_state *login = session->login;
     struct verdict verdict = {.kind = VERDICT_DENIED};
     for (size_t i = 0; i < account->way_count; i++) {
         const struct account_way *way = &account->ways[i];
@@ -235,17 +306,9 @@ static struct verdict judge(const struct session *session, const struct account 
         }
         if (!way->plugin || (!way->usable && account->way_count > 1))
             continue;
-        const struct login_answer *answer = client_login_answer(login, way->plugin);
-        verdict.plugin = way->plugin;
-        if (!answer) {
-            verdict.kind = VERDICT_ASKS;
+        judge_way(session, way, &verdict);
+        if (verdict.kind != VERDICT_DENIED)
             return verdict;
-        }
-        if (way->usable && way->plugin->check(span_of(answer->proof, answer->len), answer->nonce,
-                                              way->stored, &verdict.secret)) {
-            verdict.kind = VERDICT_HOLDS;
-            return verdict;
-        }
     }
     return verdict;
 }
@@ -255,6 +318,7 @@ static struct verdict judge_login(const struct session *session, const struct ac
 {
     const struct account *judged = account_to_judge(session, account);
     struct verdict verdict = {.kind = VERDICT_DENIED};
+    session->login->hidden = false;
     if (judged)
         verdict = judge(session, judged, account != NULL);
     if (!account && verdict.kind == VERDICT_HOLDS) {
@@ -326,6 +390,13 @@ enum step step_login_verify(struct session *session)
     if (verdict.kind == VERDICT_DENIED) {
         warn_unsupported(session, account);
         return deny(session, account);
+    }
+    if (verdict.plugin && verdict.plugin->notice &&
+        client_login_answer(login, verdict.plugin)->len > 0)
+        client_login_notice(session, verdict.plugin);
+    if (session->state == SESSION_CLOSED) {
+        auth_secret_free(&verdict.secret);
+        return STEP_WAIT;
     }
     enum step step;
     const char *hindrance = client_tls_hindrance(session, account);

@@ -10,6 +10,7 @@
 #include "proxy/base/memory.h"
 #include "proxy/control_tables.h"
 #include "proxy/net/tls.h"
+#include "proxy/passwords.h"
 #include "proxy/worker.h"
 #include "router/cluster/cluster.h"
 
@@ -38,6 +39,7 @@ static void on_accounts(struct accounts *accounts, void *context)
         worker_send_accounts(control->workers[i], accounts_ref(accounts));
     accounts_unref(control->accounts);
     control->accounts = accounts;
+    passwords_sweep(control->shared.passwords, accounts);
 }
 
 static void on_catalogue(struct catalogue *catalogue, void *context)
@@ -357,6 +359,7 @@ static void stop_all(struct control *control)
     catalogue_unref(control->catalogue);
     positions_free(control->shared.positions);
     keys_free(control->shared.keys);
+    passwords_free(control->shared.passwords);
     places_free(control->shared.places);
     for (size_t i = 0; i < control->config->listen_count; i++)
         if (strncmp(control->config->listen[i].text, "unix:", 5) == 0)
@@ -418,6 +421,7 @@ int control_run(struct config *config)
     control.loop = ev_loop_new(EVFLAG_AUTO);
     control.shared.positions = positions_new();
     control.shared.keys = keys_new();
+    control.shared.passwords = passwords_new();
     control.shared.places = places_new();
     control.topology = topology_new(0);
     control.topology->leader = -1;

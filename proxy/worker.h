@@ -28,6 +28,7 @@ enum { LISTENERS_MAX = 16 };
 struct shared {
     struct positions *positions;
     struct keys *keys;
+    struct passwords *passwords;            /* that fit accounts of caching_sha2_password */
     struct places *places;                  /* at the servers, for max_server_connections */
     atomic_uint clients;                    /* connected now, for max_clients */
     atomic_uint_fast64_t settings_changes;  /* SET GLOBALs that passed */

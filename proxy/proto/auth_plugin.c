@@ -137,7 +137,8 @@ static const struct auth_plugin ed25519_plugin = {
 
 /* --- the table --- */
 
-static const struct auth_plugin *const plugins[] = {&auth_native_plugin, &ed25519_plugin};
+static const struct auth_plugin *const plugins[] = {&auth_native_plugin, &ed25519_plugin,
+                                                    &auth_caching_sha2_plugin, &auth_sha256_plugin};
 
 const struct auth_plugin *auth_plugin_of_account(struct span name)
 {
