@@ -310,10 +310,10 @@ void worker_free(struct worker *worker)
     free(worker);
 }
 
-struct worker *worker_start(unsigned index, struct shared *shared,
-                            const struct worker_requests *requests, struct config *config,
-                            struct topology *topology, struct accounts *accounts,
-                            struct catalogue *catalogue, const int *fds, unsigned fd_count)
+struct worker *worker_new(unsigned index, struct shared *shared,
+                          const struct worker_requests *requests, struct config *config,
+                          struct topology *topology, struct accounts *accounts,
+                          struct catalogue *catalogue)
 {
     struct worker *worker = memory_zalloc(sizeof(*worker));
     worker->index = index;
@@ -339,6 +339,16 @@ struct worker *worker_start(unsigned index, struct shared *shared,
     bound_review(&worker->bound);
     bound_review(&worker->shown);
     init_watchers(worker);
+    return worker;
+}
+
+struct worker *worker_start(unsigned index, struct shared *shared,
+                            const struct worker_requests *requests, struct config *config,
+                            struct topology *topology, struct accounts *accounts,
+                            struct catalogue *catalogue, const int *fds, unsigned fd_count)
+{
+    struct worker *worker =
+        worker_new(index, shared, requests, config, topology, accounts, catalogue);
     for (unsigned i = 0; i < fd_count; i++)
         listener_start(&worker->listeners[i], worker->loop, fds[i], on_accepted, worker);
     worker->listener_count = fd_count;

@@ -100,7 +100,13 @@ struct worker {
     bool draining;
 };
 
-/* Starts the thread. The worker takes over the references. Listening sockets are bound already
+/* A worker without a thread and without clients: who runs its loop is it. It takes over the
+ * references. */
+struct worker *worker_new(unsigned index, struct shared *shared,
+                          const struct worker_requests *requests, struct config *config,
+                          struct topology *topology, struct accounts *accounts,
+                          struct catalogue *catalogue);
+/* The same with a thread. Listening sockets are bound already
  * (`fds`, closed by the worker). NULL when the thread can't be made. */
 struct worker *worker_start(unsigned index, struct shared *shared,
                             const struct worker_requests *requests, struct config *config,
