@@ -420,3 +420,8 @@ int account_fill(struct account *account, struct span plugin, struct span hash,
     account->digest = digest_add(digest, auth_or_json.data, auth_or_json.len);
     return result;
 }
+
+void account_add_digest(struct account *account, struct span rest)
+{
+    account->digest = digest_add(account->digest, rest.data, rest.len);
+}

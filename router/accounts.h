@@ -38,7 +38,7 @@ struct account {
     char *tls_cipher;  /* with ACCOUNT_TLS_SPECIFIED; NULL or "": any */
     char *tls_issuer;  /* as X509_NAME_oneline writes it */
     char *tls_subject; /* likewise */
-    uint64_t digest;   /* changes whenever anything of the account does */
+    uint64_t digest; /* changes whenever anything of the account does, its global rights among it */
 };
 
 struct accounts {
@@ -76,6 +76,9 @@ const char *accounts_host_text(const struct accounts *accounts, const char *addr
  * not JSON; the account then has no way. */
 int account_fill(struct account *account, struct span plugin, struct span hash,
                  struct span auth_or_json);
+/* What else a server reads of an account when it logs in, such as its default role: changes the
+ * digest. After account_fill(). */
+void account_add_digest(struct account *account, struct span rest);
 /* Frees the ways. */
 void account_clear(struct account *account);
 

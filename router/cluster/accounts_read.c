@@ -38,16 +38,19 @@ static const struct source sources[] = {
                     " IFNULL(JSON_VALUE(Priv, '$.x509_issuer'), ''),"
                     " IFNULL(JSON_VALUE(Priv, '$.x509_subject'), ''),"
                     " IFNULL(JSON_QUERY(Priv, '$.auth_or'), ''),"
-                    " IFNULL(JSON_VALUE(Priv, '$.max_user_connections'), 0)"
+                    " IFNULL(JSON_VALUE(Priv, '$.max_user_connections'), 0), MD5(Priv)"
                     " FROM mysql.global_priv",
     },
     {
         .digest_sql = DIGEST_SQL("User, Host, plugin, authentication_string, is_role, ssl_type,"
-                                 " ssl_cipher, x509_issuer, x509_subject, max_user_connections",
+                                 " ssl_cipher, x509_issuer, x509_subject, max_user_connections,"
+                                 " max_connections, max_questions, max_updates, default_role,"
+                                 " Super_priv",
                                  "mysql.user"),
         .rows_sql = "SELECT User, Host, plugin, authentication_string, 0, is_role = 'Y',"
                     " FIELD(ssl_type, 'ANY', 'X509', 'SPECIFIED'), ssl_cipher, x509_issuer,"
-                    " x509_subject, '', max_user_connections FROM mysql.user",
+                    " x509_subject, '', max_user_connections, CONCAT_WS('/', max_connections,"
+                    " max_questions, max_updates, default_role, Super_priv) FROM mysql.user",
     },
 };
 
@@ -66,6 +69,7 @@ enum column {
     COLUMN_TLS_SUBJECT,
     COLUMN_AUTH_OR,
     COLUMN_USER_CONNECTIONS,
+    COLUMN_REST,
 };
 
 struct accounts_reader {
@@ -145,6 +149,7 @@ static void row_add(struct accounts *accounts, const struct service_reply *reply
     (void)account_fill(&account, service_reply_cell(reply, COLUMN_PLUGIN),
                        service_reply_cell(reply, COLUMN_HASH),
                        service_reply_cell(reply, COLUMN_AUTH_OR));
+    account_add_digest(&account, service_reply_cell(reply, COLUMN_REST));
     accounts_add(accounts, &account);
     account_clear(&account);
     memory_wipe(&account, sizeof(account));

@@ -297,6 +297,38 @@ def count_sessions(proxy):
     return str(len(proxy.console("SHOW SESSIONS")))
 
 
+CHANGES = {
+    "role": ("SET DEFAULT ROLE NONE FOR fresh@'%'", "SELECT CURRENT_ROLE()"),
+    "rights": ("GRANT SELECT ON *.* TO fresh@'%'", "SELECT COUNT(*) > 0 FROM mysql.plugin"),
+    "limit": ("ALTER USER fresh@'%' WITH MAX_QUERIES_PER_HOUR 1", "SELECT 1"),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_what_a_server_reads_at_login_is_that_of_now(proxy, cluster, name):
+    """Connections that are kept were logged in before the change: they are not used any more."""
+    change, shows = CHANGES[name]
+    cluster.leader.sql("CREATE OR REPLACE ROLE fresh_role; CREATE OR REPLACE USER fresh@'%' IDENTIFIED BY 'fresh';"
+                       "GRANT fresh_role TO fresh@'%'; SET DEFAULT ROLE fresh_role FOR fresh@'%'")
+    cluster.caught_up()
+
+    def answer(port):
+        try:
+            with contextlib.closing(connect(port, user="fresh", password="fresh", database=None)) as client:
+                return value(client, shows)
+        except pymysql.MySQLError as error:
+            return error.args[0]
+
+    try:
+        before = answer(cluster.leader.port)
+        wait_until(lambda: answer(proxy.port) == before, "the account to be known")
+        cluster.leader.sql(change)
+        cluster.caught_up()
+        wait_until(lambda: answer(proxy.port) == answer(cluster.leader.port) != before, "the change to hold")
+    finally:
+        cluster.leader.sql("DROP USER fresh@'%'; DROP ROLE fresh_role")
+
+
 def test_account_changes_close_pooled_connections(proxy, cluster, account):
     """A server connection of an account that has changed is not lent again."""
     login = account("pooled")

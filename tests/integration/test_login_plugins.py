@@ -264,3 +264,25 @@ def test_max_user_connections_counts_what_clients_have(cluster, proxy, account):
             assert "ERROR 1226" in direct
             assert cli(proxy.port, "counted", "pw") == direct
         wait_until(lambda: cluster.leader.sessions("counted") == 0, "the place to be free")
+
+
+def test_change_user_leaves_no_role_behind(cluster, proxy, account):
+    """Direct, an account without a default role keeps the role of the session before (docs/COMPATIBILITY.md)."""
+    account("player", "IDENTIFIED BY 'player'")
+    account("plain", "IDENTIFIED BY 'plain'")
+    cluster.leader.sql("CREATE OR REPLACE ROLE part; GRANT part TO player@'%'; SET DEFAULT ROLE part FOR player@'%'")
+    try:
+        wait_until_known(cluster, proxy)
+        with contextlib.closing(Wire(proxy.port)) as client:
+            def role():
+                client.query("SELECT IFNULL(CURRENT_ROLE(), 'none')")
+                packets = client.take()
+                return next((name for name in (b"\x04part", b"\x04none") if name in packets), None)
+
+            assert client.login("player", "player")[0] == 0
+            for user, expected in (("player", b"\x04part"), ("plain", b"\x04none"), ("player", b"\x04part")):
+                assert client.change_user(user, user)[0] == 0
+                client.take()
+                assert role() == expected, user
+    finally:
+        cluster.leader.sql("DROP ROLE part")
