@@ -336,13 +336,14 @@ static void judge_ddl(struct scan *scan, bool create)
     scan->quiet &= !create || scan->tables <= 1; /* the one of CREATE TABLE */
 }
 
-/* FLUSH TABLES … WITH READ LOCK, FLUSH TABLES … FOR EXPORT */
+/* FLUSH TABLES … WITH READ LOCK, FLUSH TABLES … FOR EXPORT, FLUSH STATUS */
 static void judge_flush(struct scan *scan)
 {
     scan->quiet = true;
     scan_raise(scan, VERDICT_LEADER);
     for (; !scan_at_end(scan); scan_skip(scan)) {
-        if (scan_id(scan) == WORD_LOCK || scan_id(scan) == WORD_EXPORT)
+        enum word_id word = scan_id(scan);
+        if (word == WORD_LOCK || word == WORD_EXPORT || word == WORD_STATUS)
             scan->flags |= CLASS_HOLDS;
     }
 }

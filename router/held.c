@@ -294,11 +294,18 @@ static void note_handler(struct noting *noting)
     buf_free(&alias);
 }
 
+/* A server counts for each connection: SHOW STATUS tells of one only. Who sets the counters back is
+ * going to read them. */
 static void note_flush(struct noting *noting)
 {
-    for (; !at_end(noting); step(noting))
+    bool names_tables = false;
+    for (; !at_end(noting); step(noting)) {
+        names_tables |= at_word(noting, "table") || at_word(noting, "tables");
         if (at_word(noting, "lock") || at_word(noting, "export"))
             noting->reasons |= STICKY_READ_LOCK;
+        if (at_word(noting, "status") && !names_tables && !noting->failed)
+            noting->reasons |= STICKY_COUNTERS;
+    }
 }
 
 /* BACKUP STAGE START … END; BACKUP LOCK t … UNLOCK */

@@ -22,15 +22,17 @@ enum sticky {
     STICKY_UNKNOWN = 1 << 9,     /* a procedure or the like changed state that was not named */
     STICKY_REPLICA = 1 << 10,    /* registered as a replica, or following the log */
     STICKY_LONG_TEXT =
-        1 << 11,              /* a prepared statement whose text is not kept, until it is closed */
-    STICKY_ROUTINE = 1 << 12, /* one ran: the server reports no GET_LOCK inside of it */
+        1 << 11,               /* a prepared statement whose text is not kept, until it is closed */
+    STICKY_ROUTINE = 1 << 12,  /* one ran: the server reports no GET_LOCK inside of it */
+    STICKY_COUNTERS = 1 << 13, /* FLUSH STATUS: SHOW STATUS is to tell what its statements cost */
 
     /* Those for which its reads run on the leader as well: they may speak of what is there, or must
      * see what the holders of the lock before have written. */
     STICKY_READS = STICKY_TEMPORARY | STICKY_LOCKED | STICKY_READ_LOCK | STICKY_BACKUP |
-                   STICKY_NAMED_LOCK | STICKY_TRANSACTION | STICKY_UNKNOWN | STICKY_REPLICA,
+                   STICKY_NAMED_LOCK | STICKY_TRANSACTION | STICKY_UNKNOWN | STICKY_REPLICA |
+                   STICKY_COUNTERS,
     /* Those for which its end is the session's end. */
-    STICKY_SURELY = STICKY_ROUTINE - 1, /* all but that one */
+    STICKY_SURELY = STICKY_ROUTINE - 1, /* all but the last two */
 };
 
 /* The names, so that an end is told from that of another. */

@@ -158,10 +158,13 @@ SCENES = {
         "SHOW SESSION VARIABLES LIKE 'session_track%'", "SET sql_mode = 'ANSI_QUOTES', div_precision_increment = 5",
         both(VARIABLES), "SET session_track_system_variables = DEFAULT, session_track_schema = 0",
         "SELECT @@session_track_system_variables, @@session_track_schema", "SET time_zone = '+04:00'", both(VARIABLES)],
+    "counters": [
+        "FLUSH STATUS", "SELECT v FROM state_t WHERE v = 'one'", "SELECT v FROM state_t WHERE id = 1",
+        "SHOW SESSION STATUS WHERE Variable_name IN ('Handler_read_key', 'Handler_read_rnd_next', 'Select_scan')"],
 }
 
 # Scenes after which the session's reads stay where they are, for something goes on.
-STAYS = {"by a procedure", "by a prepared statement", "user variables", "temporary tables"}
+STAYS = {"by a procedure", "by a prepared statement", "user variables", "temporary tables", "counters"}
 
 
 @pytest.mark.core
