@@ -93,7 +93,8 @@ static void take_auth_switch(struct backend *backend, struct span payload, uint8
         backend_broken(backend, "authentication switch");
         return;
     }
-    if (backend_password_asked(backend, plugin, request.data, seq))
+    if (backend_password_asked(backend, plugin, request.data, seq) ||
+        backend_password_plain(backend, request.plugin, request.data, seq))
         return;
     /* Without a proof for this plugin the server is told nothing: it goes on with the account's
      * next alternative, or refuses in words of its own. */

@@ -19,6 +19,9 @@ void backend_setup_finish(struct backend *backend);
 int backend_tls_start(struct backend *backend, struct login *login, uint64_t offered,
                       size_t greeting_len);
 
+/* Nobody can listen between here and the server: TLS, a unix socket, or loopback. */
+bool backend_is_private(const struct backend *backend);
+
 /* Of the packets of a login that are passed on: one that wants no answer. caching_sha2_password
  * says so that it needs no password, the server's OK comes right behind it (protocol page
  * "caching_sha2_password authentication plugin"). */
@@ -31,6 +34,10 @@ static inline bool login_notice(struct span payload)
  * may follow. True: it was answered, with the password; else the plugin's own proof is due. */
 bool backend_password_asked(struct backend *backend, const struct auth_plugin *plugin,
                             struct span nonce, uint8_t seq);
+/* Likewise for the plugins that take a password as it is, where nobody can listen: of a dialog only
+ * the first question is answered. True: it was answered. */
+bool backend_password_plain(struct backend *backend, struct span plugin, struct span question,
+                            uint8_t seq);
 /* What a server says or asks behind it (first byte 0x01). */
 void backend_password_take(struct backend *backend, struct span payload, uint8_t seq);
 

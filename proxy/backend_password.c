@@ -39,18 +39,23 @@ static void answer(struct backend *backend, struct span payload, uint8_t seq)
     backend_write_out(backend, &out);
 }
 
+static void send_as_it_is(struct backend *backend, uint8_t seq)
+{
+    struct buf full = {0};
+    buf_append_span(&full, password_of(backend));
+    buf_append_u8(&full, 0);
+    answer(backend, buf_span(&full), seq);
+    memory_wipe(full.data, full.len);
+    buf_free(&full);
+}
+
 static void send_password(struct backend *backend, uint8_t asks_key, uint8_t seq)
 {
     if (!backend->identity->secret.password) {
         backend_fail(backend, 1045, "28000", "%s asks for the password of '%s', which is not known",
                      backend_server_name(backend), backend->identity->user);
     } else if (is_private(backend)) {
-        struct buf full = {0};
-        buf_append_span(&full, password_of(backend));
-        buf_append_u8(&full, 0);
-        answer(backend, buf_span(&full), seq);
-        memory_wipe(full.data, full.len);
-        buf_free(&full);
+        send_as_it_is(backend, seq);
     } else {
         backend->key_asked = true;
         answer(backend, span_of(&asks_key, 1), seq);
@@ -97,5 +102,19 @@ bool backend_password_asked(struct backend *backend, const struct auth_plugin *p
     if (!plugin->takes_password || backend->identity->secret.password_len == 0)
         return false;
     send_password(backend, SHA256_ASKS_KEY, seq);
+    return true;
+}
+
+bool backend_password_plain(struct backend *backend, struct span plugin, struct span question,
+                            uint8_t seq)
+{
+    enum { DIALOG_IS_LAST = 1, DIALOG_IS_PASSWORD = 4 };
+    bool clear = span_equal(plugin, span_text("mysql_clear_password"));
+    /* Without a question it is that for the password (pam, measured). */
+    bool dialog = span_equal(plugin, span_text("dialog")) &&
+                  (question.len == 0 || (question.data[0] & ~DIALOG_IS_LAST) == DIALOG_IS_PASSWORD);
+    if ((!clear && !dialog) || !backend->identity->secret.password || !backend_is_private(backend))
+        return false;
+    send_as_it_is(backend, seq);
     return true;
 }

@@ -5,6 +5,7 @@
 #include "proxy/proto/capability.h"
 #include "proxy/worker.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 
 /* What the server's certificate must name: the address of its section without the port. */
@@ -61,4 +62,17 @@ int backend_tls_start(struct backend *backend, struct login *login, uint64_t off
         return -1;
     }
     return 2;
+}
+
+bool backend_is_private(const struct backend *backend)
+{
+    const struct topology_server *server = worker_server(backend->worker, (int)backend->slot);
+    if (!server)
+        return false;
+    const struct sockaddr *any = &server->address.any;
+    const struct sockaddr_in *v4 = (const void *)any;
+    const struct sockaddr_in6 *v6 = (const void *)any;
+    return any->sa_family == AF_UNIX || stream_is_tls(&backend->stream) ||
+           (any->sa_family == AF_INET && ntohl(v4->sin_addr.s_addr) >> 24 == 127) ||
+           (any->sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr));
 }

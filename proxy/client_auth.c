@@ -304,6 +304,7 @@ static void schema_state(struct buf *out, struct span schema)
 /* A server connection stands, with the schema the client asked for: the login is done. */
 enum step client_auth_finish(struct session *session)
 {
+    client_relay_end(session);
     if (client_relay_opens_reader(session))
         return STEP_MORE;
     if (!client_login_take_key(session))

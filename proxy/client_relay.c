@@ -13,7 +13,6 @@
 #include "proxy/net/tls.h"
 #include "proxy/worker.h"
 
-#include <arpa/inet.h>
 #include <stdlib.h>
 
 /* Plugins whose answer is a proof; that of any other may be the password itself. */
@@ -21,20 +20,6 @@ static bool is_proof(struct span plugin)
 {
     const struct auth_plugin *known = auth_plugin_of_client(plugin);
     return known && !known->full && !known->takes_password;
-}
-
-/* Nobody can listen between here and the server. */
-static bool server_is_private(const struct backend *backend)
-{
-    const struct topology_server *server = worker_server(backend->worker, (int)backend->slot);
-    if (!server)
-        return false;
-    const struct sockaddr *any = &server->address.any;
-    const struct sockaddr_in *v4 = (const void *)any;
-    const struct sockaddr_in6 *v6 = (const void *)any;
-    return any->sa_family == AF_UNIX || stream_is_tls(&backend->stream) ||
-           (any->sa_family == AF_INET && ntohl(v4->sin_addr.s_addr) >> 24 == 127) ||
-           (any->sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr));
 }
 
 /* What the server asks for now; false: it can't be passed on, and the connection has failed. */
@@ -49,7 +34,7 @@ static bool may_pass(struct session *session, struct backend *backend, struct sp
     }
     if (switches)
         login->relays_proof = is_proof(request.plugin);
-    if (login->relays_proof || (client_tls_is_private(session) && server_is_private(backend)))
+    if (login->relays_proof || (client_tls_is_private(session) && backend_is_private(backend)))
         return true;
     backend_fail(backend, 1045, "28000",
                  "Access denied for user '%.128s': its plugin may send the password as it is, and "
@@ -94,6 +79,15 @@ enum step step_login_relay(struct session *session)
     if (session->state != SESSION_CLOSED)
         stream_consume(&session->client, PACKET_HEADER_BYTES + payload.len);
     return STEP_WAIT;
+}
+
+void client_relay_end(struct session *session)
+{
+    struct identity *identity = session->identity;
+    if (!identity->relayed || !identity->secret.password)
+        return;
+    identity->relayed = false;
+    identity->vouched = true;
 }
 
 bool client_relay_opens_reader(struct session *session)

@@ -12,4 +12,8 @@ void client_relay_ask(struct backend *backend, struct span payload);
  * which its login is needed for, too. */
 bool client_relay_opens_reader(struct session *session);
 
+/* The server has let the client in: where proxy.ini has the password, Causeway makes the session's
+ * further connections itself. */
+void client_relay_end(struct session *session);
+
 #endif

@@ -100,7 +100,7 @@ static struct identity *make_identity(const struct session *session, const struc
         identity_new(span_text(session->login->user), account->user, account->host);
     auth_secret_copy(&identity->secret, secret);
     identity->relayed = !plugin;
-    if (plugin && !plugin->renews)
+    if (!plugin || !plugin->renews)
         add_configured_secret(session, &identity->secret);
     if (session->worker->config->send_proxy_protocol)
         identity->address = memory_strdup(session->peer);

@@ -37,7 +37,7 @@ void identity_unref(struct identity *identity)
 
 bool identity_pooled(const struct identity *identity)
 {
-    return identity->account_user && !identity->counted && !identity->relayed;
+    return identity->account_user && !identity->counted && !identity->relayed && !identity->vouched;
 }
 
 static bool text_equal(const char *a, const char *b)
@@ -49,9 +49,10 @@ bool identity_equal(const struct identity *a, const struct identity *b)
 {
     if (a == b)
         return true;
-    return !a->relayed && !b->relayed && strcmp(a->user, b->user) == 0 &&
-           a->account_digest == b->account_digest && a->capabilities == b->capabilities &&
-           a->collation == b->collation && auth_secret_equal(&a->secret, &b->secret) &&
+    return !a->relayed && !b->relayed && !a->vouched && !b->vouched &&
+           strcmp(a->user, b->user) == 0 && a->account_digest == b->account_digest &&
+           a->capabilities == b->capabilities && a->collation == b->collation &&
+           auth_secret_equal(&a->secret, &b->secret) &&
            text_equal(a->account_user, b->account_user) &&
            text_equal(a->account_host, b->account_host) && text_equal(a->address, b->address);
 }

@@ -13,6 +13,7 @@ struct identity {
     char *account_host; /* NULL for the service account, where nobody checks */
     struct auth_secret secret; /* wiped with the last reference */
     bool relayed;     /* without a secret: the client answers the servers, while it logs in */
+    bool vouched;     /* a server judged the client, and the secret is no more than proxy.ini's */
     char *tls_cipher; /* the only one that the account may use (REQUIRE CIPHER), or NULL: any */
     char *address;    /* that the servers are told with a PROXY header: the client's; NULL: none */
     bool counted;     /* the server limits this account's connections: none is kept for later */

@@ -189,7 +189,8 @@ static void lost_before_send(struct session *session, const struct backend *back
     /* With a changed password, say, no new connection can be made until the client logs in again.
      */
     if (servers_word && backend->guarded &&
-        !identity_stands(session->identity, session->worker->accounts))
+        (session->identity->vouched ||
+         !identity_stands(session->identity, session->worker->accounts)))
         session->outdated = true;
     if (!backend->guarded && irreplaceable(session))
         session_close(session, irreplaceable(session));

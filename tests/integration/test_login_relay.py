@@ -32,10 +32,10 @@ def papers_fixture():
 class Client:
     """The mariadb client, kept open: one statement after another."""
 
-    def __init__(self, port, user, password):
+    def __init__(self, port, user, password, *options):
         self.process = subprocess.Popen(
             ["mariadb", "--no-defaults", "-h127.0.0.1", f"-P{port}", f"-u{user}", f"--password={password}",
-             "-N", "-n", "--batch", "--skip-reconnect"],
+             "-N", "-n", "--batch", "--skip-reconnect", *options],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1)
 
     def ask(self, sql):
@@ -144,3 +144,34 @@ def test_pam_in_the_clear_is_refused(proxy, pam_account):
     assert "ERROR 1045" in said and "is not encrypted" in said
     with contextlib.suppress(StopIteration):
         assert login(proxy.port, pam_account.encode(), [])[0] == []
+
+
+def kill_sessions(server, user):
+    for (number,) in server.sql(f"SELECT id FROM information_schema.processlist WHERE user='{user}'"):
+        server.sql(f"KILL {number}")
+
+
+READ, WRITE = "SELECT name FROM demo.this_server", "SELECT name FROM demo.this_server FOR UPDATE"
+
+
+def test_pam_with_the_password_in_proxy_ini(cluster, causeway, pam_account):
+    """The server judges the client; further connections need it no more, so that lost ones are replaced."""
+    proxy = causeway({"proxy": SETTINGS["proxy"], "user:pammed": {"password": "pam secret"}})
+    assert "ERROR 1045" in cli(proxy.port, pam_account, "wrong", "SELECT 1", "--ssl")
+    with contextlib.closing(Client(proxy.port, pam_account, "pam secret", "--ssl")) as client:
+        assert client.ask(READ) in ("db2", "db3")
+        for server in cluster.servers[1:]:
+            kill_sessions(server, pam_account)
+        assert client.ask(READ) in ("db2", "db3")
+        assert client.ask(WRITE) == "db1"
+        kill_sessions(cluster.leader, pam_account)
+        assert client.ask(WRITE) == "db1"
+    wait_until(lambda: all(server.sessions(pam_account) == 0 for server in cluster.servers),
+               "its server connections to be closed: the next client is judged anew")
+    assert "pam secret" not in proxy.log_text()
+
+
+def test_pam_with_a_stale_password_in_proxy_ini(cluster, causeway, pam_account):
+    proxy = causeway({"proxy": SETTINGS["proxy"], "user:pammed": {"password": "another"}})
+    with contextlib.closing(Client(proxy.port, pam_account, "pam secret", "--ssl")) as client:
+        assert {client.ask(READ) for _ in range(3)} == {"db1"}
