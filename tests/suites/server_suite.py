@@ -52,10 +52,9 @@ PROTOCOLS = ("plain", "ps", "cursor")  # how the client sends what it can
 
 # `--short`: a little of everything, quickly.
 SHORT = (
-    "ansi", "bool", "change_user", "commit", "consistent_snapshot", "delete_returning", "endspace", "errors", "except",
-    "func_if", "insert_returning", "insert_select", "limit", "odbc", "ps_10nestset", "ps_11bugs", "ps_ddl1",
-    "reopen_temp_table", "reset_connection", "rollback", "select_found", "sp-cursor", "sp-expr", "sp_trans",
-    "statement-expr", "trigger-trans", "type_uint", "user_var",
+    "ansi", "bool", "commit", "delete_returning", "endspace", "errors", "except", "limit", "odbc", "ps_10nestset",
+    "ps_11bugs", "ps_ddl1", "reopen_temp_table", "reset_connection", "rollback", "select_found", "sp-cursor", "sp-expr",
+    "statement-expr", "type_uint", "user_var",
 )
 
 STATE_TABLES = ("global_priv", "db", "tables_priv", "columns_priv", "procs_priv", "proxies_priv",
