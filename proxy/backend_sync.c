@@ -197,15 +197,16 @@ static void compose(struct session *session, struct backend *backend, struct buf
     }
 }
 
-/* What the server changed without saying to what, the leader connection is asked for. */
+/* What the server changed without saying to what, the leader connection is asked for; texts in
+ * UTF-8, whatever character_set_results says. */
 static bool ask_leader(struct session *session)
 {
-    static const char question[] = "SELECT @@collation_connection, "
-                                   "@@session.session_track_system_variables, "
-                                   "COALESCE(CURRENT_ROLE(), ''), "
-                                   "@@session.session_track_schema, "
-                                   "@@session.session_track_state_change, "
-                                   "@@session.session_track_transaction_info";
+    static const char question[] =
+        "SELECT CAST(CONVERT(@@collation_connection USING utf8mb4) AS BINARY), "
+        "CAST(CONVERT(@@session.session_track_system_variables USING utf8mb4) AS BINARY), "
+        "CAST(CONVERT(COALESCE(CURRENT_ROLE(), '') USING utf8mb4) AS BINARY), "
+        "CAST(CONVERT(@@session.session_track_transaction_info USING utf8mb4) AS BINARY), "
+        "@@session.session_track_schema, @@session.session_track_state_change";
     struct backend *leader = session->leader;
     unsigned asks = session->vars.asks;
     if (session->running == leader)
@@ -456,9 +457,9 @@ static void take_values(struct sessvars *vars, struct reader *row)
     struct span collation = text_rows_cell(row);
     struct span variables = text_rows_cell(row);
     struct span role = text_rows_cell(row);
+    struct span transaction = text_rows_cell(row);
     struct span schema = text_rows_cell(row);
     struct span state_change = text_rows_cell(row);
-    struct span transaction = text_rows_cell(row);
     if (row->bad)
         return;
     if (vars->asks & SESSVARS_ASK_COLLATION)

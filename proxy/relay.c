@@ -13,6 +13,7 @@
 #include "proxy/proto/definitions.h"
 #include "proxy/replica.h"
 #include "proxy/worker.h"
+#include "router/reading.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -106,14 +107,29 @@ static enum outcome bad_reply(struct relay *relay)
     return GONE;
 }
 
+/* Statements of the text behind the one whose result is under way: each has one. */
+static bool more_follow(const struct session *session)
+{
+    struct reading reading;
+    uint32_t statement = 0;
+    reading_start(&reading, session_sql(session), session_lex_mode(session));
+    for (; !reading_at_end(&reading); reading_step(&reading))
+        statement += token_is_symbol(&reading.token, ';') && reading.next.kind != TOKEN_END;
+    return statement > session->parser.results;
+}
+
 static void insert_eof(struct relay *relay, const struct result_event *event)
 {
-    struct buf *rewritten = &relay->session->worker->rewritten;
+    struct session *session = relay->session;
+    struct buf *rewritten = &session->worker->rewritten;
     size_t offset = rewritten->len;
     uint16_t status;
-    if (!result_foresee(&relay->session->parser, relay->data + relay->done,
-                        relay->len - relay->done, &status))
-        status = relay->session->status;
+    if (!result_foresee(&session->parser, relay->data + relay->done, relay->len - relay->done,
+                        &status)) {
+        status = session->status;
+        if (session->command.flags & CLASS_MULTI && more_follow(session))
+            status |= SERVER_MORE_RESULTS_EXISTS;
+    }
     eof_build(rewritten, event->seq, 0, status & (uint16_t)~SERVER_SESSION_STATE_CHANGED);
     add_rewritten(relay, offset);
 }

@@ -382,6 +382,7 @@ void result_take(struct result_parser *parser, const struct result_event *event,
     switch (event->kind) {
     case RESULT_EVENT_OK:
         parser->state = STATE_END;
+        parser->results++;
         if (parser->shape == RESULT_SHAPE_ROWS && (status & SERVER_MORE_RESULTS_EXISTS))
             parser->state = STATE_FIRST;
         break;

@@ -77,6 +77,7 @@ struct result_parser {
     uint32_t payload_left; /* of the packet that is passing */
     uint32_t definitions_left;
     uint32_t definitions_next; /* PREPARE: the columns, behind the parameters */
+    uint32_t results;          /* of this reply that are complete */
     uint64_t rows;             /* rows of the result set under way; for metrics */
 };
 

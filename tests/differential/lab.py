@@ -101,6 +101,7 @@ def reset_lane(leader_root, followers, world):
         cursor.execute("SET lock_wait_timeout = 15")
         cursor.execute("XA RECOVER")
         for *_, name in cursor.fetchall():
+            name = name.decode() if isinstance(name, bytes) else name
             if name.startswith(f"x{world.lane}_"):
                 cursor.execute(f"XA ROLLBACK '{name}'")
         for schema in world.all_schemas():

@@ -22,8 +22,8 @@ PLAN_FLAGS = 0x0C30
 IN_TRANSACTION = 0x01
 TRACKED = re.compile(rb"\0([\x05-\xfa])([\x04-\x40])([a-z_]{4,64})", re.DOTALL)
 
-# With GROUP BY the flags of a column tell of the plan, whether there is a temporary table.
-GROUPED = re.compile("GROUP BY", re.IGNORECASE)
+# With GROUP BY or EXISTS the flags of a column tell of the plan, whether there is a temporary table.
+GROUPED = re.compile(r"GROUP BY|EXISTS \(SELECT", re.IGNORECASE)
 COLUMN_FLAGS = re.compile(rb"(\x03def.{4,250}?\x0c.{7})..(.\0\0)", re.DOTALL)
 
 
