@@ -55,6 +55,15 @@ static void add_beginnings(struct session *session, struct backend *backend, str
     backend->anew = false;
 }
 
+static void add_insert_id(struct session *session, struct backend *backend, struct buf *out)
+{
+    struct buf sql = {0};
+    buf_printf(&sql, "SET @@session.last_insert_id=%" PRIu64, session->aftermath.insert_id);
+    add_command(session, out, COM_QUERY, buf_span(&sql));
+    buf_free(&sql);
+    backend->spotless = false;
+}
+
 static void add_variables(struct session *session, struct backend *backend, struct buf *out)
 {
     struct buf sql = {0};
@@ -138,9 +147,19 @@ static void add_wanted(struct session *session, struct backend *backend, struct 
     command->own_tracking = !mixed;
 }
 
+/* START TRANSACTION READ ONLY, on a follower: what speaks of the leader's last insert may follow.
+ */
+static bool opens_reading(const struct session *session, const struct backend *backend)
+{
+    const struct command *command = &session->command;
+    return backend->guarded && command->read && !command->repeatable && !command->requested &&
+           command->code == COM_QUERY && session->trx != backend;
+}
+
 static bool in_step(const struct session *session, const struct backend *backend)
 {
-    return !meets_tracking(&session->command, backend) &&
+    return !(session->aftermath.insert_id && opens_reading(session, backend)) &&
+           !meets_tracking(&session->command, backend) &&
            backend->vars_version == session->vars.version && !backend->needs_setup &&
            !backend->needs_reset && !backend->anew &&
            backend->single_statements == session->single_statements &&
@@ -184,6 +203,8 @@ static void compose(struct session *session, struct backend *backend, struct buf
     }
     if (backend->anew)
         add_beginnings(session, backend, out, was_reset);
+    if (session->aftermath.insert_id && opens_reading(session, backend))
+        add_insert_id(session, backend, out);
     if (backend->single_statements != session->single_statements)
         add_option(session, backend, out);
     if (backend->vars_version < session->vars.version)
@@ -206,7 +227,7 @@ static bool ask_leader(struct session *session)
         "CAST(CONVERT(@@session.session_track_system_variables USING utf8mb4) AS BINARY), "
         "CAST(CONVERT(COALESCE(CURRENT_ROLE(), '') USING utf8mb4) AS BINARY), "
         "CAST(CONVERT(@@session.session_track_transaction_info USING utf8mb4) AS BINARY), "
-        "@@session.session_track_schema, @@session.session_track_state_change";
+        "@@session.session_track_schema, @@session.session_track_state_change, LAST_INSERT_ID()";
     struct backend *leader = session->leader;
     unsigned asks = session->vars.asks;
     if (session->running == leader)
@@ -312,16 +333,16 @@ enum step step_prelude(struct session *session)
     if (command->code == COM_CONNECT && !backend->needs_reset)
         session_note_status(session, backend, backend->status);
     if (command->code == COM_STMT_FETCH && !statement_on(command->statement, backend))
-        return session_refuse(
-            session, 1421, "HY000",
-            "The statement (%u) has no open cursor: its server connection is gone",
-            command->statement->id);
+        return session_refuse(session, 1421, "HY000", "The statement (%u) has no open cursor",
+                              command->statement->id);
     if (command->long_data_serial && command->long_data_serial != backend->serial)
         return session_refuse(
             session, 1210, "HY000",
             "Parameters that were sent ahead are lost: their server failed, or there was none");
     if (backend->expired)
         return speak_expired(session, backend);
+    if (opens_reading(session, backend) && session->leader && !session->aftermath.insert_id_known)
+        session->vars.asks |= SESSVARS_ASK_INSERT_ID;
     if (session->vars.asks && ask_leader(session))
         return STEP_WAIT;
     forget_other_session(command, backend);
@@ -452,14 +473,17 @@ static int take_answer(struct session *session)
     return 1;
 }
 
-static void take_values(struct sessvars *vars, struct reader *row)
+static void take_values(struct session *session, struct reader *row)
 {
+    struct sessvars *vars = &session->vars;
     struct span collation = text_rows_cell(row);
     struct span variables = text_rows_cell(row);
     struct span role = text_rows_cell(row);
     struct span transaction = text_rows_cell(row);
     struct span schema = text_rows_cell(row);
     struct span state_change = text_rows_cell(row);
+    if (vars->asks & SESSVARS_ASK_INSERT_ID)
+        keep_note_insert_id(session, text_rows_number(row));
     if (row->bad)
         return;
     if (vars->asks & SESSVARS_ASK_COLLATION)
@@ -489,7 +513,7 @@ static enum step take_asked(struct session *session)
     if (read == 0)
         return STEP_WAIT;
     if (read > 0 && text_rows_next(&rows, &row))
-        take_values(&session->vars, &row);
+        take_values(session, &row);
     session->vars.asks = 0;
     leader->vars_version = session->vars.version;
     stream_consume(&leader->stream, len);

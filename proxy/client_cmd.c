@@ -369,9 +369,8 @@ static enum step take_fetch(struct session *session)
     if (!statement)
         return unknown_statement(session, "mysqld_stmt_fetch");
     if (!last_runner(session, statement))
-        return session_refuse(
-            session, 1421, "HY000",
-            "The statement (%u) has no open cursor: its server connection is gone", statement->id);
+        return session_refuse(session, 1421, "HY000", "The statement (%u) has no open cursor",
+                              statement->id);
     session->command.statement = statement;
     session->running = last_runner(session, statement);
     session->command.previous = true;

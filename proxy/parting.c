@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NUMBER_BYTES_MAX = 24 };
 enum { COUNTS = 3, NAMES = 2 }; /* columns of the answers */
 
 /* --- the questions --- */
@@ -32,27 +31,15 @@ static void ask(struct backend *backend, enum parting parting, const struct buf 
 
 /* --- the answers: each gives the next question, or negative when it is none --- */
 
-/* A number as text; wraps around for a negative one. */
-static uint64_t take_number(struct reader *row)
-{
-    char text[NUMBER_BYTES_MAX] = {0};
-    struct span value = text_rows_cell(row);
-    if (value.len >= sizeof(text))
-        row->bad = true;
-    else if (value.len)
-        memcpy(text, value.data, value.len);
-    return text[0] == '-' ? (uint64_t)strtoll(text, NULL, 10) : strtoull(text, NULL, 10);
-}
-
 static int take_counts(struct backend *backend, struct text_rows *rows, struct buf *sql)
 {
     struct session *session = backend->owner;
     struct reader row;
     if (rows->columns != COUNTS || !text_rows_next(rows, &row))
         return -EPROTO;
-    uint64_t insert_id = take_number(&row);
-    int64_t row_count = (int64_t)take_number(&row);
-    uint64_t found_rows = take_number(&row);
+    uint64_t insert_id = text_rows_number(&row);
+    int64_t row_count = (int64_t)text_rows_number(&row);
+    uint64_t found_rows = text_rows_number(&row);
     if (row.bad)
         return -EPROTO;
     keep_note_answer(session, insert_id, row_count, found_rows);
@@ -65,7 +52,7 @@ static int take_counts(struct backend *backend, struct text_rows *rows, struct b
 /* What of the variables there can't be given to another connection keeps this one. */
 static void unreadable(struct session *session)
 {
-    user_vars_free(&session->user_vars);
+    user_vars_forget(&session->user_vars);
     session->user_vars.unreadable = true;
 }
 

@@ -283,7 +283,7 @@ static void note_hidden_variables(struct session *session)
     if (!(runs_routine && session->user_vars.count > 0) &&
         !catalogue_may_set_variables(session, session_sql(session)))
         return;
-    user_vars_free(&session->user_vars);
+    user_vars_forget(&session->user_vars);
     session->sticky |= STICKY_VARIABLES;
 }
 

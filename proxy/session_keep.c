@@ -155,8 +155,6 @@ static void note_text(struct session *session, struct span text)
     struct aftermath *aftermath = &session->aftermath;
     const struct command *command = &session->command;
     if (command->flags & CLASS_SET) {
-        if (has(text, "insert_id") || has(text, "identity"))
-            aftermath->insert_id_known = false;
         aftermath->one_time |= has_insert_id(text) || has(text, "gtid_seq_no");
         aftermath->unnamed |= has(text, "tx_read_only") || has(text, "transaction_read_only") ||
                               has(text, "read only") || has(text, "server_id") ||
@@ -203,6 +201,23 @@ static bool counts_found_rows(struct span text)
     return text.len > 0 && (text.data[0] == '/' || text.data[0] == '#' || text.data[0] == '-');
 }
 
+/* In ways of which no OK tells. */
+static bool changes_insert_id(const struct session *session, struct span text)
+{
+    const struct command *command = &session->command;
+    bool rows = session->aftermath.row_count < 0;
+    if (command->flags & CLASS_SET)
+        return has(text, "insert_id") || has(text, "identity");
+    return command->flags & (CLASS_OPAQUE | CLASS_MULTI) || command->streamed ||
+           (rows && !command->read && !command->failed);
+}
+
+/* UPDATE … ORDER BY counts what it sorts (measured). */
+static bool sorts(const struct command *command, struct span text)
+{
+    return !command->read && has(text, "order");
+}
+
 void keep_note_end(struct session *session)
 {
     if (!(session->command.flags & CLASS_DIAGNOSTICS) || session->command.failed)
@@ -218,22 +233,23 @@ void keep_note_end(struct session *session)
                                      !(status & SERVER_STATUS_LAST_ROW_SENT);
         session->statements.bound |= command->statement->cursor;
     }
+    struct span text = text_of(session);
+    if (!backend->guarded && changes_insert_id(session, text))
+        aftermath->insert_id_known = false;
     if (!pooled(session))
         return;
-    struct span text = text_of(session);
     aftermath->lost = false;
     bool rows = aftermath->row_count < 0;
     if (rows && !command->failed && counts_found_rows(text))
         aftermath->found_rows = session->parser.rows;
     aftermath->unsure =
         command->flags & (CLASS_OPAQUE | CLASS_MULTI) || command->streamed ||
-        has(text.len > HEAD_BYTES ? span_of(text.data, HEAD_BYTES) : text, "sql_calc_found_rows");
+        has(text.len > HEAD_BYTES ? span_of(text.data, HEAD_BYTES) : text, "sql_calc_found_rows") ||
+        sorts(command, text);
     if (command->previous && (command->code == COM_STMT_PREPARE || command->code == COM_QUERY))
         aftermath->asks = true;
     if (backend->guarded)
         return;
-    if (aftermath->unsure || (rows && !command->read && !command->failed))
-        aftermath->insert_id_known = false;
     if (text.len)
         note_text(session, text);
     else if (command->streamed)
@@ -245,12 +261,17 @@ void keep_forget(struct session *session)
     session->aftermath = (struct aftermath){.insert_id_known = true};
 }
 
+void keep_note_insert_id(struct session *session, uint64_t insert_id)
+{
+    session->aftermath.insert_id = insert_id;
+    session->aftermath.insert_id_known = true;
+}
+
 void keep_note_answer(struct session *session, uint64_t insert_id, int64_t row_count,
                       uint64_t found_rows)
 {
     struct aftermath *aftermath = &session->aftermath;
-    aftermath->insert_id = insert_id;
-    aftermath->insert_id_known = true;
+    keep_note_insert_id(session, insert_id);
     if (!aftermath->unsure) /* the others were known, and may be of another connection */
         return;
     aftermath->row_count = row_count;

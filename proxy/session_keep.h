@@ -49,6 +49,9 @@ void keep_forget(struct session *session);
 void keep_note_answer(struct session *session, uint64_t insert_id, int64_t row_count,
                       uint64_t found_rows);
 
+/* The same of LAST_INSERT_ID() alone. */
+void keep_note_insert_id(struct session *session, uint64_t insert_id);
+
 /* A command that speaks of the statement before, when that one's connection was given away. True:
  * it has been answered or refused; false: any connection answers it right. */
 bool keep_answer(struct session *session);

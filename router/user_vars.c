@@ -40,6 +40,12 @@ void user_vars_free(struct user_vars *vars)
     *vars = (struct user_vars){0};
 }
 
+void user_vars_forget(struct user_vars *vars)
+{
+    user_vars_free(vars);
+    vars->others = true;
+}
+
 /* Letters of either case are the same; names with others than ASCII ones are not kept. */
 static struct user_var **find(struct user_vars *vars, struct span name)
 {
@@ -67,7 +73,7 @@ static bool plain_name(struct span name)
 static struct user_var *renew(struct user_vars *vars, struct span name, uint64_t version)
 {
     if (!plain_name(name)) {
-        user_vars_free(vars);
+        user_vars_forget(vars);
         return NULL;
     }
     struct user_var **at = find(vars, name);
@@ -75,7 +81,7 @@ static struct user_var *renew(struct user_vars *vars, struct span name, uint64_t
     if (var) {
         *at = var->next;
     } else if (vars->count >= USER_VARS_MAX) {
-        user_vars_free(vars);
+        user_vars_forget(vars);
         return NULL;
     } else {
         var = memory_zalloc(sizeof(*var));
@@ -153,7 +159,7 @@ static bool take_assignment(struct reading *reading, struct user_vars *vars, uin
         return false;
     reading_step(reading);
     /* A variable that becomes NULL keeps the type of the value that it had (measured). */
-    bool typed = token_is_word(&reading->token, "null") && *find(vars, name);
+    bool typed = token_is_word(&reading->token, "null") && (vars->others || *find(vars, name));
     struct buf literal = {0};
     bool is_text = false;
     bool taken = !typed && take_literal(reading, &literal, &is_text);
@@ -195,7 +201,7 @@ bool user_vars_note(struct user_vars *vars, struct span sql, unsigned lex_mode, 
         if (reading.token.kind == TOKEN_USER_VARIABLE)
             (void)renew(vars, reading.token.text, version);
     if (reading.token.kind == TOKEN_BAD || sql.len == 0)
-        user_vars_free(vars);
+        user_vars_forget(vars);
     return false;
 }
 

@@ -11,12 +11,14 @@ struct user_var;
 struct user_vars {
     struct user_var *first; /* in the order in which they were set */
     unsigned count;
+    bool others;     /* there may be more, of unknown names and values */
     bool unreadable; /* the server was asked for all of them, and some can't be kept */
 };
 
 enum { USER_VARS_MAX = 64 };
 
-void user_vars_free(struct user_vars *vars); /* nothing is known any more */
+void user_vars_free(struct user_vars *vars);   /* there are none */
+void user_vars_forget(struct user_vars *vars); /* nothing is known any more */
 
 /* A statement that may set user variables has been run. `failed`: with an error, so that some may
  * be set; `version`: what those that it set have from now on. True when all that it did to them is

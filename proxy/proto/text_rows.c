@@ -2,7 +2,10 @@
 #include "proxy/proto/text_rows.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
+enum { NUMBER_BYTES_MAX = 24 };
 enum { NULL_CELL = 0xfb, ENDS = 0xfe, FAILS = 0xff };
 
 /* The next packet's payload; `packets` is bad when it is not all there. */
@@ -58,4 +61,15 @@ struct span text_rows_cell(struct reader *row)
     }
     struct span cell = read_lenenc_span(row);
     return row->bad || cell.data ? cell : span_text("");
+}
+
+uint64_t text_rows_number(struct reader *row)
+{
+    char text[NUMBER_BYTES_MAX] = {0};
+    struct span value = text_rows_cell(row);
+    if (value.len >= sizeof(text))
+        row->bad = true;
+    else if (value.len)
+        memcpy(text, value.data, value.len);
+    return text[0] == '-' ? (uint64_t)strtoll(text, NULL, 10) : strtoull(text, NULL, 10);
 }

@@ -18,5 +18,7 @@ int text_rows_open(struct text_rows *rows, struct span received);
 bool text_rows_next(struct text_rows *rows, struct reader *row);
 /* The next cell of a row; no data: NULL. */
 struct span text_rows_cell(struct reader *row);
+/* The same as a number; wraps around for a negative one. */
+uint64_t text_rows_number(struct reader *row);
 
 #endif

@@ -177,10 +177,12 @@ def change_user(s):
         s.query(s.pick("SET @gone = 1", "BEGIN", "SET sql_mode = ''"))
     s.query("SET ROLE NONE")
     s.op("change_user", user, password, s.pick(s.schema, s.schema, ""), s.pick(45, 8, 33))
+    s.user = user
     forget(s)
     s.queries("SELECT CURRENT_USER(), DATABASE(), @gone", "SELECT @@collation_connection, CURRENT_ROLE()", f"USE {s.schema}")
     s.some(2)
     s.op("change_user", "plain", "plain-diff", s.schema, 45)
+    s.user = "plain"
     forget(s)
     if s.chance(0.15):
         s.query(s.pick("SET @gone = 1", "BEGIN", "SET sql_mode = ''", "SET NAMES latin1"))

@@ -78,7 +78,9 @@ def transaction(s):
     begin = s.pick("BEGIN", "START TRANSACTION", "BEGIN WORK", *("START TRANSACTION " + word for word in WORDS))
     inside = [lambda: s.read() + " FOR UPDATE", lambda: "SELECT @@in_transaction", s.read, s.read, s.write, s.write,
               lambda: f"SELECT k FROM {s.table().name} ORDER BY id LOCK IN SHARE MODE"]
-    if "READ ONLY" not in begin:
+    if "READ ONLY" in begin and s.user == "reader":  # a follower refuses a write before it looks at rights
+        inside = inside[1:4]
+    elif "READ ONLY" not in begin:
         inside += [lambda: "SAVEPOINT a", lambda: "ROLLBACK TO a", lambda: "ROLLBACK TO SAVEPOINT nosuch", lambda: "RELEASE SAVEPOINT a"]
         if s.chance(0.2):
             s.query("SET TRANSACTION " + s.pick("ISOLATION LEVEL READ COMMITTED", "ISOLATION LEVEL SERIALIZABLE", "READ ONLY", "READ WRITE",
@@ -293,7 +295,8 @@ def previous(s):
     tells = ["SHOW WARNINGS", "SHOW ERRORS", "SHOW COUNT(*) WARNINGS", "SELECT @@warning_count, @@error_count", "SHOW WARNINGS LIMIT 1"]
     if not reads:  # on a follower they would set variables there
         tells += ["GET DIAGNOSTICS @n = NUMBER, @r = ROW_COUNT", "GET DIAGNOSTICS CONDITION 1 @e = MYSQL_ERRNO, @t = MESSAGE_TEXT"]
-    first = s.pick("SELECT ROW_COUNT()", *(["SELECT FOUND_ROWS()"] if reads else []), *tells)
+    counted = reads and "nothing" not in s.ops[-1].args[0]  # an error leaves FOUND_ROWS() to what was before
+    first = s.pick("SELECT ROW_COUNT()", *(["SELECT FOUND_ROWS()"] if counted else []), *tells)
     s.query(first)
     if "FOUND" not in first and "ROW_COUNT()" not in first:
         s.query(s.pick(*tells))

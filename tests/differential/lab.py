@@ -6,6 +6,8 @@ import pathlib
 import shutil
 import sys
 
+import pymysql
+
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
 
 import harness  # noqa: E402 # pylint: disable=wrong-import-position
@@ -103,7 +105,8 @@ def reset_lane(leader_root, followers, world):
         for *_, name in cursor.fetchall():
             name = name.decode() if isinstance(name, bytes) else name
             if name.startswith(f"x{world.lane}_"):
-                cursor.execute(f"XA ROLLBACK '{name}'")
+                with contextlib.suppress(pymysql.err.OperationalError):  # 1402: it was rolled back before
+                    cursor.execute(f"XA ROLLBACK '{name}'")
         for schema in world.all_schemas():
             cursor.execute(f"DROP DATABASE IF EXISTS {schema}")
             cursor.execute(f"CREATE DATABASE {schema}")

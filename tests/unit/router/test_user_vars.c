@@ -92,6 +92,22 @@ START_TEST(only_what_is_newer_is_replayed_in_the_order_of_setting)
 }
 END_TEST
 
+START_TEST(null_has_the_type_of_the_value_before)
+{
+    struct user_vars vars = {0};
+    ck_assert(user_vars_note(&vars, span_text("SET @a = NULL"), 0, false, 1));
+    ck_assert(user_vars_note(&vars, span_text("SET @b = 1"), 0, false, 2));
+    ck_assert(!user_vars_note(&vars, span_text("SET @b = NULL"), 0, false, 3));
+    ck_assert(!knows(&vars, "SELECT @b"));
+    user_vars_forget(&vars);
+    ck_assert(!user_vars_note(&vars, span_text("SET @c = NULL"), 0, false, 4));
+    ck_assert(user_vars_note(&vars, span_text("SET @c = 1"), 0, false, 5));
+    user_vars_free(&vars);
+    ck_assert(user_vars_note(&vars, span_text("SET @c = NULL"), 0, false, 6));
+    user_vars_free(&vars);
+}
+END_TEST
+
 START_TEST(too_many_are_not_kept)
 {
     struct user_vars vars = {0};
@@ -115,6 +131,7 @@ int main(void)
     tcase_add_loop_test(tcase, literals_are_known, 0, (int)(sizeof(sets) / sizeof(sets[0])));
     tcase_add_test(tcase, reads_of_what_is_known);
     tcase_add_test(tcase, only_what_is_newer_is_replayed_in_the_order_of_setting);
+    tcase_add_test(tcase, null_has_the_type_of_the_value_before);
     tcase_add_test(tcase, too_many_are_not_kept);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
