@@ -334,8 +334,14 @@ static void note_sticky(struct session *session)
         note_unnamed(session);
 }
 
+static bool has_word(struct span sql, const char *lower, const char *upper)
+{
+    size_t len = strlen(lower);
+    return memmem(sql.data, sql.len, lower, len) || memmem(sql.data, sql.len, upper, len);
+}
+
 /* SET NAMES x alone implies the collation that goes with x; with COLLATE, or SET CHARACTER SET, it
- * must be asked for. */
+ * must be asked for. (First letters may be of the other case.) */
 static void note_collation(struct session *session)
 {
     const struct command *command = &session->command;
@@ -343,9 +349,10 @@ static void note_collation(struct session *session)
         command->code != COM_QUERY)
         return;
     struct span sql = span_of(stream_data(&session->client), command->len);
-    if (!memmem(sql.data, sql.len, "OLLATE", 6) && !memmem(sql.data, sql.len, "ollate", 6) &&
-        !memmem(sql.data, sql.len, "HAR", 3) && !memmem(sql.data, sql.len, "har", 3))
+    bool collates = has_word(sql, "ollate", "OLLATE");
+    if (!collates && !has_word(sql, "har", "HAR"))
         session->vars.asks &= ~(unsigned)SESSVARS_ASK_COLLATION;
+    session->vars.names_collate = collates && has_word(sql, "ames", "AMES");
 }
 
 static void note_reset(struct session *session)
@@ -367,6 +374,19 @@ static void note_reset(struct session *session)
         session->reader->needs_reset = true;
 }
 
+/* COM_SET_OPTION; in a read-only transaction a follower has it. */
+static void note_option(struct session *session)
+{
+    const struct command *command = &session->command;
+    struct backend *backend = session->running;
+    if (command->failed || command->code != COM_SET_OPTION ||
+        command->len <= PACKET_HEADER_BYTES + 1)
+        return;
+    session->single_statements = stream_data(&session->client)[PACKET_HEADER_BYTES + 1] != 0;
+    backend->single_statements = session->single_statements;
+    backend->tainted = true;
+}
+
 void relay_note_end(struct session *session)
 {
     struct command *command = &session->command;
@@ -375,6 +395,7 @@ void relay_note_end(struct session *session)
         note_follower_seen(session);
     keep_note_end(session);
     note_user_variables(session);
+    note_option(session);
     if (backend->guarded)
         return;
     note_sticky(session);
@@ -385,9 +406,4 @@ void relay_note_end(struct session *session)
     note_collation(session);
     if (command->code == COM_RESET_CONNECTION)
         note_reset(session);
-    if (command->code == COM_SET_OPTION && command->len > PACKET_HEADER_BYTES + 1) {
-        session->single_statements = stream_data(&session->client)[PACKET_HEADER_BYTES + 1] != 0;
-        backend->single_statements = session->single_statements;
-        backend->tainted = true;
-    }
 }

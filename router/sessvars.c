@@ -110,6 +110,7 @@ void sessvars_reset(struct sessvars *vars)
     vars->asks &= SESSVARS_ASK_ROLE;
     vars->isolation = ISOLATION_DEFAULT;
     vars->auto_is_null = false;
+    vars->names_collate = false;
     vars->leader_only = vars->unlogged;
 }
 
@@ -289,6 +290,8 @@ static bool track_variable(struct sessvars *vars, const struct track_entry *entr
         vars->auto_is_null = !span_equal(entry->value, span_text("OFF"));
     if (span_equal(entry->name, span_text("tx_isolation")))
         note_isolation(vars, entry->value);
+    if (span_equal(entry->name, span_text("character_set_results")))
+        vars->names_collate = false;
     if (span_equal(entry->name, span_text("character_set_client")))
         note_client_charset(vars, entry->value);
     if (span_equal(entry->name, span_text("character_set_connection")))
@@ -366,17 +369,45 @@ static void append_value(struct buf *sql, const struct sessvar *var)
         append_text(sql, span_of(var->value, var->value_len));
 }
 
+static const struct sessvar *find(const struct sessvars *vars, const char *name)
+{
+    const struct sessvar *var = vars->first;
+    while (var && strcmp(var->name, name) != 0)
+        var = var->next;
+    return var;
+}
+
+/* Of that character set (the names of collations begin with it). */
+static bool collation_fits(const struct sessvar *collation, const struct sessvar *charset)
+{
+    return strncmp(collation->value, charset->value, charset->value_len) == 0 &&
+           collation->value[charset->value_len] == '_';
+}
+
+static void append_assignment(const struct sessvars *vars, const struct sessvar *var,
+                              struct buf *sql)
+{
+    const struct sessvar *collation = find(vars, "collation_connection");
+    if (vars->names_collate && strcmp(var->name, "character_set_results") == 0 && collation &&
+        collation_fits(collation, var)) {
+        buf_printf(sql, "NAMES '%s' COLLATE '%s'", var->value, collation->value);
+        return;
+    }
+    buf_append_text(sql, "@@session.");
+    buf_append_text(sql, var->name);
+    buf_append_u8(sql, '=');
+    append_value(sql, var);
+}
+
 void sessvars_replay(const struct sessvars *vars, uint64_t since, bool guarded, struct buf *sql)
 {
-    const char *separator = "SET @@session.";
+    const char *separator = "SET ";
     for (const struct sessvar *var = vars->first; var; var = var->next) {
         if (var->version <= since || (var->on_leader && guarded))
             continue;
         buf_append_text(sql, separator);
-        buf_append_text(sql, var->name);
-        buf_append_u8(sql, '=');
-        append_value(sql, var);
-        separator = ", @@session.";
+        append_assignment(vars, var, sql);
+        separator = ", ";
     }
 }
 

@@ -52,6 +52,7 @@ struct sessvars {
                            brought to that, so the session stays on the leader until the next USE */
     bool wide_charset; /* character_set_client is one in which a byte that looks like a quote may be
                           half a character (LEX_WIDE_CHARSET) */
+    bool names_collate; /* SET NAMES … COLLATE: results say that they have that collation, too */
     uint32_t client_charset; /* a digest of character_set_client; 0: as at login */
     enum isolation isolation;
     bool leader_only; /* a variable was set that a follower can't or must not share:

@@ -14,7 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integratio
 
 import wire  # noqa: E402 # pylint: disable=wrong-import-position
 
-from must_differ import IN_TRANSACTION, PLAN_FLAGS, mask  # noqa: E402 # pylint: disable=wrong-import-position
+from must_differ import IN_TRANSACTION, PLAN_FLAGS, STATE_CHANGED, mask  # noqa: E402 # pylint: disable=wrong-import-position
 
 BASE = wire.PLAIN
 CAPABILITIES = {
@@ -131,8 +131,9 @@ class Client:
         if buffer[begin] != 0xFE or length >= 9 or self.capabilities & wire.DEPRECATE_EOF:
             _, at = wire.read_lenenc(buffer, begin + 1)
             _, at = wire.read_lenenc(buffer, at)
-        buffer[at] &= ~PLAN_FLAGS & 0xFF
-        buffer[at + 1] &= ~PLAN_FLAGS >> 8 & 0xFF
+        flags = PLAN_FLAGS if self.capabilities & wire.SESSION_TRACK else PLAN_FLAGS | STATE_CHANGED
+        buffer[at] &= ~flags & 0xFF
+        buffer[at + 1] &= ~flags >> 8 & 0xFF
         return buffer[at] | buffer[at + 1] << 8
 
     def read_single(self, _op):

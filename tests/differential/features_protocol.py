@@ -59,7 +59,7 @@ def statement(s):
         ("SELECT CONCAT(?, 'x'), LENGTH(?)", 2), (f"SELECT COUNT(*) FROM {name} WHERE k BETWEEN ? AND ?", 2),
         ("SELECT 1; SELECT 2", 0), (f"SELECT id FROM {name} ORDER BY id LIMIT ?", 1), ("SELECT @@sql_mode, ?", 1),
         ("SELECT LAST_INSERT_ID()", 0), (s.read(), 0), (s.write(), 0), ("SELECT ? UNION ALL SELECT ?", 2),
-        (f"EXPLAIN SELECT * FROM {name} WHERE id = ?", 1), (f"SELECT id FROM {name} WHERE id = ? FOR UPDATE", 1),
+        (f"EXPLAIN SELECT * FROM {name} WHERE id = 1 AND ? IS NOT NULL", 1), (f"SELECT id FROM {name} WHERE id = ? FOR UPDATE", 1),
     )
 
 

@@ -85,6 +85,11 @@ def transaction(s):
         if s.chance(0.2):
             s.query("SET TRANSACTION " + s.pick("ISOLATION LEVEL READ COMMITTED", "ISOLATION LEVEL SERIALIZABLE", "READ ONLY", "READ WRITE",
                                                 "ISOLATION LEVEL READ UNCOMMITTED, READ ONLY"))
+            if s.chance(0.3):
+                s.query(s.pick("SELECT 1", s.read()))
+    chains = s.chance(0.05)
+    if chains:
+        s.query("SET completion_type = " + s.pick("CHAIN", "1"))
     s.query(begin)
     for _ in range(s.rng.randrange(0, 5)):
         s.query(s.pick(*inside)())
@@ -92,6 +97,9 @@ def transaction(s):
             s.some(1)
     s.query(s.pick("COMMIT", "COMMIT", "COMMIT", "ROLLBACK", "ROLLBACK", "COMMIT AND CHAIN", "BEGIN", "COMMIT AND NO CHAIN",
                    "ROLLBACK AND CHAIN"))
+    if chains:
+        s.reads(2)
+        s.queries("SET completion_type = DEFAULT", s.pick("COMMIT", "ROLLBACK", "COMMIT AND NO CHAIN"))
     if s.chance(0.7):
         s.query(s.pick("COMMIT", "ROLLBACK"))
     s.reads(2)

@@ -148,7 +148,8 @@ def set_other_ways(s):
 def names(s):
     s.query(s.pick("SET NAMES latin1", "SET NAMES utf8mb4", "SET CHARACTER SET latin1", "SET NAMES utf8mb3",
                    "SET CHARACTER SET utf8mb4", "SET CHARSET DEFAULT", "SET NAMES DEFAULT", "SET NAMES binary", "SET NAMES sjis", "SET NAMES gbk",
-                   "SET NAMES ucs2", "SET NAMES 'cp1251'"))
+                   "SET NAMES ucs2", "SET NAMES 'cp1251'", "SET NAMES utf8mb4 COLLATE utf8mb4_bin",
+                   "set names latin1 collate latin1_german2_ci", "SET NAMES utf8mb3 COLLATE DEFAULT"))
     for _ in range(s.rng.randrange(1, 5)):
         s.query(s.pick(probes(s), "SELECT 'größe', LENGTH('größe')", b"SELECT '\xe4', HEX('\xe4')", b"SELECT '\x95\x5c', 1", "SELECT COLLATION('a')",
                        "SELECT @@character_set_client, @@character_set_connection, @@character_set_results, @@collation_connection",
@@ -203,7 +204,7 @@ def roles(s):
         s.queries("SET ROLE NONE", "SELECT * FROM secret.t")
 
 
-@feature("session-track", 0)
+@feature("session-track", 0.3)
 def session_track(s):
     s.query(s.pick("SET session_track_schema = 0", "SET session_track_state_change = 1", "SET session_track_system_variables = 'sql_mode,time_zone'",
                    "SET session_track_system_variables = ''", "SET session_track_transaction_info = 'STATE'", "SET session_track_system_variables = '*'",

@@ -17,14 +17,18 @@ READ_ONLY = re.compile(rb".\0\0.\x05Error\x04(?:1290.The MariaDB server is runni
 # NO_GOOD_INDEX_USED, NO_INDEX_USED, QUERY_WAS_SLOW: each server has its own statistics, and takes its own time.
 # METADATA_CHANGED: a prepared statement may meet the altered table on a server that prepares it only then.
 PLAN_FLAGS = 0x0C30
+# Of no meaning to a client without session tracking; in an EOF a server forgets to take it away (SET STATEMENT … FOR SELECT).
+STATE_CHANGED = 0x4000
 # In the EOF between column definitions and rows, which Causeway writes for old clients before the server has told
 # anything. It counts the warnings so far, too; the EOF behind the rows has both as they are.
 IN_TRANSACTION = 0x01
 TRACKED = re.compile(rb"\0([\x05-\xfa])([\x04-\x40])([a-z_]{4,64})", re.DOTALL)
 
-# With GROUP BY or EXISTS the flags of a column tell of the plan, whether there is a temporary table.
+# With GROUP BY or EXISTS the flags and decimals of a column tell of the plan, whether there is a temporary table.
 GROUPED = re.compile(r"GROUP BY|EXISTS \(SELECT", re.IGNORECASE)
-COLUMN_FLAGS = re.compile(rb"(\x03def.{4,250}?\x0c.{7})..(.\0\0)", re.DOTALL)
+COLUMN_FLAGS = re.compile(rb"(\x03def.{4,250}?\x0c.{7})...(\0\0)", re.DOTALL)
+# An OK that says that state has changed, and no more (all of session_track_... back to the defaults at once).
+NOTHING_CHANGED = re.compile(rb"^(...\x01\0..[\x02\x03])\x40(\0\0)\0\0$", re.DOTALL)
 
 
 def blank(raw, begin, count):
@@ -93,9 +97,11 @@ def mask(client, op, raw):
     if HANDLE.search(raw):  # longer numbers make longer packets
         raw = HANDLE.sub(lambda found: found[1][:-1] + found[2], raw)[3:]
     if b"\x03def" in raw and any(isinstance(text, str) and GROUPED.search(text) for text in op.args):
-        raw = COLUMN_FLAGS.sub(rb"\1\0\0\2", raw)
+        raw = COLUMN_FLAGS.sub(rb"\1\0\0\0\2", raw)
     if client.capabilities & SESSION_TRACK and TRACKED.search(raw):
         raw = sort_tracked(raw)
+    if op.feature == "session-track" and NOTHING_CHANGED.match(raw):
+        raw = b"\x07" + NOTHING_CHANGED.sub(rb"\1\0\2", raw)[1:]
     if b"\x05Error\x041" in raw:
         raw = READ_ONLY.sub(b"<read only>", raw)
     # GTIDs (@@last_gtid, session_track_*): every run has its own transactions.

@@ -303,6 +303,28 @@ static const struct {
     {"ascii", {11, 65}, false},   {"utf8mb4", {224, 2304}, false},
 };
 
+/* SET NAMES latin1 COLLATE latin1_bin, and then something else. */
+START_TEST(names_with_a_collation_are_said_so)
+{
+    struct sessvars vars;
+    sessvars_init(&vars);
+    track(&vars, "character_set_results", "latin1");
+    sessvars_set_collation(&vars, span_text("latin1_bin"));
+    vars.names_collate = true;
+    check_replay(&vars, 0,
+                 "SET NAMES 'latin1' COLLATE 'latin1_bin'" AND("collation_connection",
+                                                               HEX("6c6174696e315f62696e")));
+    sessvars_set_collation(&vars, span_text("latin2_bin"));
+    check_replay(&vars, 1, SET("collation_connection", HEX("6c6174696e325f62696e")));
+    check_replay(&vars, 0,
+                 SET("character_set_results", HEX("6c6174696e31"))
+                     AND("collation_connection", HEX("6c6174696e325f62696e")));
+    track(&vars, "character_set_results", "latin2");
+    ck_assert(!vars.names_collate);
+    sessvars_free(&vars);
+}
+END_TEST
+
 START_TEST(sets_whose_characters_may_hold_quotes_are_known)
 {
     struct sessvars vars;
@@ -394,6 +416,7 @@ int main(void)
     tcase_add_test(tcase, a_role_outlasts_a_reset);
     tcase_add_test(tcase, a_client_is_told_what_it_asked_for);
     tcase_add_test(tcase, the_collation_is_unknown_until_it_is_told);
+    tcase_add_test(tcase, names_with_a_collation_are_said_so);
     tcase_add_loop_test(tcase, sets_whose_characters_may_hold_quotes_are_known, 0, COUNT(charsets));
     tcase_add_loop_test(tcase, some_variables_keep_the_session_on_the_leader, 0, COUNT(leaders));
     tcase_add_test(tcase, a_reset_forgets_the_variables);
