@@ -25,9 +25,9 @@ struct admin_source {
     int (*reload)(void *context, struct buf *report);
     /* Takes a server out of rotation for reads, or back. -ENOENT: no such server. */
     int (*drain)(void *context, const char *server, bool drained);
-    /* Rows that come from the workers: ADMIN_SESSIONS or ADMIN_STATS. `out` stays valid until
-     * done(), which must be called once, in the loop's thread, at once or later, whatever has
-     * become of the client or the console in between. */
+    /* Rows that come from the workers: ADMIN_SESSIONS, ADMIN_POOLS or ADMIN_STATS. `out` stays
+     * valid until done(), which must be called once, in the loop's thread, at once or later,
+     * whatever has become of the client or the console in between. */
     void (*collect)(void *context, enum admin_topic topic, struct admin_table *out,
                     void (*done)(void *done_context), void *done_context);
 };

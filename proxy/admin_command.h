@@ -9,6 +9,7 @@
     X(SERVERS, "role, health, latency and lag of every server, and why one gets no reads")         \
     X(POSITIONS, "how far the readers of every server can see")                                    \
     X(SESSIONS, "the clients and where they are served")                                           \
+    X(POOLS, "the connections to every server, and how many clients wait for one")                 \
     X(KEYS, "the keys that clients name, what each must see, and the floor of all others")         \
     X(RULES, "the rules of proxy.ini, in the order they are tried")                                \
     X(STATS, "counters since the start")                                                           \

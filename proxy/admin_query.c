@@ -78,6 +78,7 @@ static void show(struct admin_client *client, const struct admin_command *comman
         break;
     case ADMIN_CONFIG: admin_table_config(&table, client->admin->config); break;
     case ADMIN_SESSIONS:
+    case ADMIN_POOLS:
     case ADMIN_STATS: collect(client, command); return;
     case ADMIN_HELP:
     case ADMIN_TOPIC_COUNT: admin_command_help(&table); break;

@@ -182,6 +182,7 @@ struct collection {
     struct admin_table *out; /* the console's; touched in the control thread alone */
     struct admin_table rows; /* of the workers */
     struct counters sum;
+    struct pool_counts pools[POSITIONS_SERVERS_MAX]; /* by slot */
     unsigned next_worker;
     void (*done)(void *done_context);
     void *done_context;
@@ -248,6 +249,8 @@ static void visit(struct worker *worker, void *context)
     struct collection *collection = context;
     if (collection->topic == ADMIN_SESSIONS)
         collect_sessions(worker, collection);
+    else if (collection->topic == ADMIN_POOLS)
+        pool_count(&worker->pool, collection->pools);
     else
         collect_counters(worker, collection);
     visit_next(collection);
@@ -269,6 +272,36 @@ static void finish_counters(struct collection *collection)
 #undef X
 }
 
+/* What is neither of the other kinds is in use, or is being made ready. The numbers are not of one
+ * moment. */
+static void add_pool(const struct collection *collection, const struct topology_server *server)
+{
+    const struct control *control = collection->control;
+    const struct pool_counts *counts = &collection->pools[server->slot];
+    struct admin_table *out = collection->out;
+    uint64_t open = places_open(control->shared.places, server->slot);
+    uint64_t rest = counts->idle + counts->lent + counts->leaving;
+    admin_table_text(out, server->name);
+    admin_table_number(out, control->config->policy.max_server_connections);
+    admin_table_number(out, open);
+    admin_table_number(out, open > rest ? open - rest : 0);
+    admin_table_number(out, counts->lent);
+    admin_table_number(out, counts->idle);
+    admin_table_number(out, counts->leaving);
+    admin_table_number(out, places_waiting(control->shared.places, server->slot));
+    admin_table_number(out, places_own(control->shared.places, server->slot));
+}
+
+static void finish_pools(struct collection *collection)
+{
+    static const char *const columns[] = {"server", "limit",   "open",    "in_use", "lent",
+                                          "idle",   "leaving", "waiting", "own"};
+    const struct topology *topology = collection->control->topology;
+    admin_table_columns(collection->out, sizeof(columns) / sizeof(columns[0]), columns);
+    for (unsigned i = 0; i < topology->count; i++)
+        add_pool(collection, &topology->servers[i]);
+}
+
 /* Home again, in the control thread. */
 static void deliver(struct mail *mail, void *receiver)
 {
@@ -276,6 +309,8 @@ static void deliver(struct mail *mail, void *receiver)
     struct collection *collection = list_object(mail, struct collection, mail);
     if (collection->topic == ADMIN_SESSIONS)
         admin_table_append_all(collection->out, &collection->rows);
+    else if (collection->topic == ADMIN_POOLS)
+        finish_pools(collection);
     else
         finish_counters(collection);
     collection->done(collection->done_context);
@@ -313,6 +348,7 @@ struct metrics_collection {
     enum metrics_page page;
     struct buf *out;
     struct metrics_view view;
+    struct pool_counts pools[POSITIONS_SERVERS_MAX]; /* by slot */
     unsigned next_worker;
     void (*done)(void *done_context);
     void *done_context;
@@ -335,6 +371,7 @@ static void metrics_server_fill(struct control *control, const struct topology_s
     out->connections = places_open(control->shared.places, server->slot) +
                        places_own(control->shared.places, server->slot);
     out->incarnation = positions_generation(positions, server->slot) / 2;
+    out->waiting = places_waiting(control->shared.places, server->slot);
     out->lag_ms = UINT32_MAX;
     out->lag_transactions = UINT64_MAX;
     positions_read(positions, server->slot, &out->position);
@@ -344,7 +381,8 @@ static void metrics_server_fill(struct control *control, const struct topology_s
     out->lag_transactions = positions_lag_transactions(positions, server->slot);
 }
 
-static void metrics_fill(struct control *control, struct metrics_view *view)
+static void metrics_fill(struct control *control, const struct pool_counts pools[],
+                         struct metrics_view *view)
 {
     const struct topology *topology = control->topology;
     const struct gtid_vector *probed = cluster_leader_position(control->cluster);
@@ -358,6 +396,7 @@ static void metrics_fill(struct control *control, struct metrics_view *view)
     for (unsigned i = 0; i < topology->count && i < POSITIONS_SERVERS_MAX; i++) {
         struct metrics_server *server = &view->servers[view->server_count++];
         metrics_server_fill(control, &topology->servers[i], server);
+        server->pool = pools[topology->servers[i].slot];
         if (topology->leader == (int)i)
             server->position = view->leader_position;
     }
@@ -368,7 +407,7 @@ static void metrics_deliver(struct mail *mail, void *receiver)
     struct metrics_collection *collection = list_object(mail, struct metrics_collection, mail);
     struct control *control = receiver;
     if (control->cluster) {
-        metrics_fill(control, &collection->view);
+        metrics_fill(control, collection->pools, &collection->view);
         metrics_write(&collection->view, collection->page, collection->out);
     }
     collection->done(collection->done_context);
@@ -388,6 +427,7 @@ static void metrics_visit(struct worker *worker, void *context)
         if (state < METRICS_STATES_MAX)
             collection->view.sessions[state]++;
     }
+    pool_count(&worker->pool, collection->pools);
     metrics_visit_next(collection);
 }
 

@@ -41,4 +41,11 @@ struct counters {
 #undef X
 };
 
+/* Server connections to one server that no statement is using. */
+struct pool_counts {
+    uint64_t idle;    /* nobody's */
+    uint64_t lent;    /* with a session, until another one needs them */
+    uint64_t leaving; /* until the server has closed them */
+};
+
 #endif

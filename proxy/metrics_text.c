@@ -87,6 +87,10 @@ SERVER_VALUE(lag_ms, server->lag_ms, server->lag_ms != UINT32_MAX)
 SERVER_VALUE(lag_transactions, server->lag_transactions, server->lag_transactions != UINT64_MAX)
 SERVER_VALUE(latency_us, server->latency_us, true)
 SERVER_VALUE(connections, server->connections, true)
+SERVER_VALUE(connections_idle, server->pool.idle, true)
+SERVER_VALUE(connections_lent, server->pool.lent, true)
+SERVER_VALUE(connections_leaving, server->pool.leaving, true)
+SERVER_VALUE(waiting, server->waiting, true)
 SERVER_VALUE(incarnation, server->incarnation, true)
 
 static const struct {
@@ -102,6 +106,12 @@ static const struct {
      server_lag_transactions},
     {"server_latency_us", "time to answer a probe, smoothed", server_latency_us},
     {"server_connections", "connections to it that are open", server_connections},
+    {"server_connections_idle", "of them: no session's", server_connections_idle},
+    {"server_connections_lent", "of them: with a session, until another one needs them",
+     server_connections_lent},
+    {"server_connections_leaving", "of them: until the server has closed them",
+     server_connections_leaving},
+    {"server_waiting", "statements that wait for a connection to it", server_waiting},
     {"server_incarnation", "rises when its position had to be read anew", server_incarnation},
 };
 

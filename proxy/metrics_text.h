@@ -26,6 +26,8 @@ struct metrics_server {
     uint32_t lag_ms;           /* UINT32_MAX: not known */
     uint64_t lag_transactions; /* UINT64_MAX: not known */
     uint32_t connections;
+    uint32_t waiting; /* statements, for a connection */
+    struct pool_counts pool;
     uint32_t incarnation;
     struct gtid_vector position;
 };

@@ -163,6 +163,24 @@ void pool_review(struct worker *worker)
         }
 }
 
+static uint64_t length_of(const struct list *head)
+{
+    uint64_t length = 0;
+    list_for_each (node, head)
+        length++;
+    return length;
+}
+
+void pool_count(const struct pool *pool, struct pool_counts counts[POSITIONS_SERVERS_MAX])
+{
+    for (unsigned slot = 0; slot < POSITIONS_SERVERS_MAX; slot++) {
+        counts[slot].idle += length_of(&pool->idle[slot]);
+        counts[slot].lent += length_of(&pool->lent[slot]);
+    }
+    list_for_each (node, &pool->leaving)
+        counts[list_object(node, struct backend, node)->slot].leaving++;
+}
+
 void pool_close(struct worker *worker)
 {
     for (unsigned slot = 0; slot < POSITIONS_SERVERS_MAX; slot++)

@@ -9,6 +9,7 @@
 #define CAUSEWAY_PROXY_POOL_H
 
 #include "proxy/base/list.h"
+#include "proxy/counters.h"
 #include "router/topology.h"
 
 struct worker;
@@ -48,6 +49,9 @@ void pool_expire(struct worker *worker, uint64_t now_ms);
 /* Closes what must not be used any more: servers that are gone or changed their role, accounts that
  * changed. */
 void pool_review(struct worker *worker);
+
+/* Adds what is there to the counts of its server, by slot. */
+void pool_count(const struct pool *pool, struct pool_counts counts[POSITIONS_SERVERS_MAX]);
 
 void pool_close(struct worker *worker);
 

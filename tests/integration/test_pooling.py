@@ -35,6 +35,11 @@ def stat(proxy, name):
     return next(int(row["value"]) for row in proxy.console("SHOW STATS") if row["name"] == name)
 
 
+def pool_of(proxy, server):
+    return {name: int(text) for row in proxy.console("SHOW POOLS") if row["server"] == server
+            for name, text in row.items() if name != "server"}
+
+
 @pytest.fixture(scope="module", name="narrow")
 def narrow_fixture(shared_cluster):
     """One connection to each server, for everybody."""
@@ -240,3 +245,23 @@ def test_no_connection_ends_as_aborted(narrow, cluster):
         rows(client, "/* causeway to=leader */ SELECT 1")
     assert int(cluster.leader.sql("SHOW GLOBAL STATUS LIKE 'Connections'")[0][1]) > left + 4
     assert aborted() == before
+
+
+def test_show_pools(narrow, cluster):
+    leader = cluster.leader.name
+    with sessions(narrow, 2) as (first, second):
+        rows(first, "/* causeway to=leader */ SELECT 1")
+        wait_until(lambda: pool_of(narrow, leader)["lent"] == 1, "the connection to be lent")
+        rows(first, "BEGIN")
+        held = pool_of(narrow, leader)
+        assert (held["limit"], held["open"], held["in_use"], held["lent"], held["waiting"]) == (1, 1, 1, 0, 0)
+        assert held["own"] > 0
+        waiter = threading.Thread(target=rows, args=(second, "/* causeway to=leader */ SELECT 1"))
+        waiter.start()
+        try:
+            wait_until(lambda: pool_of(narrow, leader)["waiting"] == 1, "the second to wait")
+        finally:
+            rows(first, "ROLLBACK")
+            waiter.join()
+    wait_until(lambda: pool_of(narrow, leader)["in_use"] == 0, "the connection to be nobody's")
+    assert pool_of(narrow, leader)["waiting"] == 0

@@ -98,7 +98,7 @@ static void do_collect(void *context, enum admin_topic topic, struct admin_table
                        void (*done)(void *done_context), void *done_context)
 {
     struct house *house = context;
-    ck_assert(topic == ADMIN_SESSIONS || topic == ADMIN_STATS);
+    ck_assert(topic == ADMIN_SESSIONS || topic == ADMIN_POOLS || topic == ADMIN_STATS);
     atomic_fetch_add(&house->collects, 1);
     if (house->collecting == AT_ONCE) {
         fill(out, "at once ", 1);
@@ -306,6 +306,7 @@ START_TEST(each_command_is_answered)
     ck_assert_str_eq(ask(mysql, "show servers like 'DB1';"), "db1,1;");
     ck_assert_str_eq(ask(mysql, "SHOW POSITIONS"), "");
     ck_assert_str_eq(ask(mysql, "SHOW SESSIONS"), "at once 0,0;");
+    ck_assert_str_eq(ask(mysql, "SHOW POOLS"), "at once 0,0;");
     ck_assert_str_eq(ask(mysql, "SHOW STATS"), "at once 0,0;");
     ck_assert_str_eq(ask(mysql, "SHOW RULES"), "r1,^x,NULL,NULL,leader,NULL;"
                                                "r2,NULL,u,NULL,NULL,eventual;");
@@ -329,7 +330,7 @@ START_TEST(each_command_is_answered)
     ck_assert_str_eq(
         ask(mysql, "DELETE FROM t"),
         "1064 this is the console of Causeway; it knows: SHOW SERVERS | POSITIONS | "
-        "SESSIONS | KEYS | RULES | STATS | CONFIG | HELP, RELOAD, DRAIN server, RESUME "
+        "SESSIONS | POOLS | KEYS | RULES | STATS | CONFIG | HELP, RELOAD, DRAIN server, RESUME "
         "server");
     ck_assert_str_eq(mysql_sqlstate(mysql), "42000");
     MYSQL_STMT *statement = mysql_stmt_init(mysql);

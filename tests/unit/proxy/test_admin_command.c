@@ -17,6 +17,7 @@ static const struct {
     {"  Show\n\tPositions ; ", ADMIN_SHOW, ADMIN_POSITIONS, "", ""},
     {"SHOW SESSIONS", ADMIN_SHOW, ADMIN_SESSIONS, "", ""},
     {"SHOW RULES", ADMIN_SHOW, ADMIN_RULES, "", ""},
+    {"SHOW POOLS", ADMIN_SHOW, ADMIN_POOLS, "", ""},
     {"SHOW STATS", ADMIN_SHOW, ADMIN_STATS, "", ""},
     {"SHOW CONFIG", ADMIN_SHOW, ADMIN_CONFIG, "", ""},
     {"SHOW HELP", ADMIN_SHOW, ADMIN_HELP, "", ""},
@@ -108,16 +109,17 @@ START_TEST(help_names_every_command)
     static const char *const known[] = {"SHOW SERVERS",  "SHOW POSITIONS", "SHOW SESSIONS",
                                         "SHOW RULES",    "SHOW STATS",     "SHOW CONFIG",
                                         "SHOW HELP",     "RELOAD",         "DRAIN server",
-                                        "RESUME server", "SHOW WARNINGS"};
+                                        "RESUME server", "SHOW WARNINGS",  "SHOW POOLS"};
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
         bool found = false;
         for (size_t row = 0; row < admin_table_rows(&table); row++)
             found = found || strcmp(admin_table_at(&table, row, 0), known[i]) == 0;
         ck_assert_msg(found, "%s", known[i]);
     }
-    ck_assert_str_eq((char *)list.data,
-                     "SHOW SERVERS | POSITIONS | SESSIONS | KEYS | RULES | STATS | CONFIG | HELP, "
-                     "RELOAD, DRAIN server, RESUME server");
+    ck_assert_str_eq(
+        (char *)list.data,
+        "SHOW SERVERS | POSITIONS | SESSIONS | POOLS | KEYS | RULES | STATS | CONFIG | "
+        "HELP, RELOAD, DRAIN server, RESUME server");
     buf_free(&list);
     admin_table_free(&table);
 }

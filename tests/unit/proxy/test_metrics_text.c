@@ -29,6 +29,8 @@ static void setup(void)
     view.servers[1].state = "reads";
     view.servers[1].in_rotation = true;
     view.servers[1].lag_ms = 1500;
+    view.servers[1].pool = (struct pool_counts){.idle = 4, .lent = 5, .leaving = 6};
+    view.servers[0].waiting = 8;
     view.servers[1].lag_transactions = 7;
     ck_assert_int_eq(gtid_vector_parse(span_text("0-1-5,9-2-6"), &view.servers[1].position), 0);
     view.leader_position = view.servers[1].position;
@@ -56,6 +58,10 @@ static const char *const lines[] = {
     "causeway_server_role{server=\"db1\",role=\"leader\"} 1\n",
     "causeway_server_role{server=\"db1\",role=\"follower\"} 0\n",
     "causeway_server_in_rotation{server=\"db1\"} 0\n",
+    "causeway_server_connections_idle{server=\"a\\\"b\\\\c\\nd\"} 4\n",
+    "causeway_server_connections_lent{server=\"a\\\"b\\\\c\\nd\"} 5\n",
+    "causeway_server_connections_leaving{server=\"a\\\"b\\\\c\\nd\"} 6\n",
+    "causeway_server_waiting{server=\"db1\"} 8\n",
     "causeway_server_lag_ms{server=\"a\\\"b\\\\c\\nd\"} 1500\n",
     "causeway_server_lag_transactions{server=\"a\\\"b\\\\c\\nd\"} 7\n",
     "causeway_server_position_sequence{server=\"a\\\"b\\\\c\\nd\",domain=\"9\"} 6\n",
