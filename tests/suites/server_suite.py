@@ -329,11 +329,15 @@ def run(options):
                     differences.write(found)
                     differences.flush()
 
-        threads = [threading.Thread(target=work, args=(waiting, options.poolings, report)) for _ in range(options.jobs)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        if options.jobs == 1:  # here, where a signal ends the work and stops its servers
+            work(waiting, options.poolings, report)
+        else:
+            threads = [threading.Thread(target=work, args=(waiting, options.poolings, report))
+                       for _ in range(options.jobs)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
     totals = [tally(protocol, results[protocol], options) for protocol in protocols]
     passed, failed = (sum(column) for column in zip(*totals))
     missing = len(names) * len(protocols) - sum(map(len, results.values()))  # a thread that gave up
