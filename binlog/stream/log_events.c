@@ -146,7 +146,7 @@ bool log_events_touches_catalogue(struct span text)
 {
     static const char *const verbs[] = {"CREATE", "ALTER", "DROP", "RENAME", NULL};
     static const char *const things[] = {"VIEW",   "MEMORY", "HEAP", "FEDERATED", "CONNECT",
-                                         "SPIDER", "RENAME", "LIKE", "TRIGGER", NULL};
+                                         "SPIDER", "RENAME", "LIKE", "TRIGGER",   NULL};
     struct span word = {0};
     bool changes = false;
 

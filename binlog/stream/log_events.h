@@ -43,7 +43,8 @@ int log_events_feed(struct log_events *events, struct span bytes, uint64_t arriv
 bool log_events_touches_accounts(struct span schema, struct span text);
 
 /* True when a statement that creates, alters, drops or renames may make or remove a view, a
- * trigger, or a table of an engine whose rows replication does not keep. It says yes rather too often. */
+ * trigger, or a table of an engine whose rows replication does not keep. It says yes rather too
+ * often. */
 bool log_events_touches_catalogue(struct span text);
 
 #endif

@@ -1,6 +1,7 @@
 /* Reads the catalogue from one server, over a connection of its own.
  *
- *     IDLE --catalogue_reader_run--> (OPENING -->) RIGHTS --> TABLES --> VIEWS --> TRIGGERS --> IDLE
+ *     IDLE --catalogue_reader_run--> (OPENING -->) RIGHTS --> TABLES --> VIEWS --> TRIGGERS -->
+ * IDLE
  *
  * information_schema shows an account what it has a right to: SELECT and SHOW VIEW on everything
  * are needed for all of it, TRIGGER for the triggers, and RIGHTS asks whether they are there. */
