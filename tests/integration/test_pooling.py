@@ -265,3 +265,29 @@ def test_show_pools(narrow, cluster):
             waiter.join()
     wait_until(lambda: pool_of(narrow, leader)["in_use"] == 0, "the connection to be nobody's")
     assert pool_of(narrow, leader)["waiting"] == 0
+
+
+def test_who_waits_is_served_in_order_over_all_workers(shared_cluster):
+    leader = shared_cluster.leader
+    leader.sql("CREATE OR REPLACE TABLE demo.queue (at INT AUTO_INCREMENT PRIMARY KEY, who INT)")
+    settings = {"routing": {**NARROW["routing"], "pool_wait": "30s"}, "proxy": {"threads": "2"}}
+    proxy = start_causeway(shared_cluster, settings)
+    try:
+        with sessions(proxy, 9) as (holder, *waiters):
+            assert {row["worker"] for row in proxy.console("SHOW SESSIONS")} == {"0", "1"}
+            rows(holder, "BEGIN")
+            rows(holder, "/* causeway to=leader */ SELECT 1")
+            threads = []
+            for who, client in enumerate(waiters):
+                insert = f"INSERT INTO demo.queue (who) VALUES ({who})"
+                threads.append(threading.Thread(target=rows, args=(client, insert)))
+                threads[-1].start()
+                wait_until(lambda: pool_of(proxy, leader.name)["waiting"] == len(threads), "it to wait")
+                time.sleep(0.06)  # among those who come within 50 ms a worker may serve its own first
+            rows(holder, "COMMIT")
+            for thread in threads:
+                thread.join()
+        served = leader.sql("SELECT GROUP_CONCAT(who ORDER BY at) FROM demo.queue")
+        assert "0,1,2,3,4,5,6,7" in str(served)
+    finally:
+        stop_causeway(proxy)
