@@ -35,7 +35,6 @@ static unsigned limit_of(const struct worker *worker)
 static struct backend *find_lent(struct worker *worker, unsigned slot,
                                  const struct identity *identity, bool guarded, enum keep keep)
 {
-    uint64_t now_ms = clock_now_ms();
     if (!transactional(worker))
         return NULL;
     list_for_each (node, &worker->pool.lent[slot]) {
@@ -43,7 +42,7 @@ static struct backend *find_lent(struct worker *worker, unsigned slot,
         if (identity &&
             (backend->guarded != guarded || !identity_equal(backend->identity, identity)))
             continue;
-        if (session_keeps(backend->owner, backend, now_ms) == keep)
+        if (session_keeps(backend->owner, backend) == keep)
             return backend;
     }
     return NULL;
@@ -53,9 +52,8 @@ static struct backend *find_lent(struct worker *worker, unsigned slot,
 static void take_back(struct backend *backend)
 {
     struct session *session = backend->owner;
-    struct aftermath *aftermath = &session->aftermath;
-    if (session->running == backend && aftermath->diagnostics)
-        aftermath->lost = true;
+    if (keep_has_warnings(session, backend))
+        session->aftermath.lost = true;
     list_remove(&backend->node);
     session_part(session, backend);
 }
@@ -242,7 +240,7 @@ static bool reads_on_leader_instead(struct session *session, bool guarded)
     struct command *command = &session->command;
     struct backend *leader = session->leader;
     if (!guarded || !leader || command->requested || command->code == COM_CONNECT ||
-        session_keeps(session, leader, clock_now_ms()) != KEEP_ON)
+        session_keeps(session, leader) != KEEP_ON)
         return false;
     command->to_leader = true;
     command->forced = -1;
@@ -328,7 +326,7 @@ bool lend_must_yield(struct session *session, struct backend *backend)
 {
     struct worker *worker = session->worker;
     if (!transactional(worker) || places_waiting(worker->shared->places, backend->slot) == 0 ||
-        session_keeps(session, backend, clock_now_ms()) == KEEP_ON)
+        session_keeps(session, backend) == KEEP_ON)
         return false;
     lend_wake(worker, backend->slot);
     return true;
@@ -351,7 +349,7 @@ static void offer(struct session *session, struct backend *backend, uint64_t now
     if (!backend || !list_empty(&backend->node) || backend->state != BACKEND_READY)
         return;
     backend->idle_since_ms = now_ms;
-    if (session_keeps(session, backend, now_ms) == KEEP_ON)
+    if (session_keeps(session, backend) == KEEP_ON)
         return;
     list_append(&worker->pool.lent[backend->slot], &backend->node);
     if (places_waiting(worker->shared->places, backend->slot) > 0)
@@ -448,7 +446,7 @@ static void expire_lent(struct worker *worker, unsigned slot, uint64_t now_ms)
     list_for_each_safe (node, &worker->pool.lent[slot]) {
         struct backend *backend = list_object(node, struct backend, node);
         if (now_ms - backend->idle_since_ms <= worker->config->idle_server_timeout_ms ||
-            session_keeps(backend->owner, backend, now_ms) != KEEP_NOT)
+            session_keeps(backend->owner, backend) != KEEP_NOT)
             continue;
         take_back(backend);
         leaving_begin(backend, NULL, "idle for idle_server_timeout");

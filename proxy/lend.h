@@ -34,7 +34,7 @@ bool lend_use(struct backend *backend);
 /* Somebody may be served from what is free here: done before the loop sleeps. */
 void lend_wake(struct worker *worker, unsigned slot);
 void lend_serve(struct worker *worker);
-/* Once a second: what was kept shortly, limits that sank, what has been idle for too long. */
+/* Once a second: limits that sank, what has been idle for too long. */
 void lend_tick(struct worker *worker, uint64_t now_ms);
 
 /* A ticket that is out of the queue has got its place: a connection is opened for its session, or

@@ -4,6 +4,7 @@
 #include "proxy/lend.h"
 #include "proxy/proto/command.h"
 #include "proxy/proto/text_rows.h"
+#include "proxy/session_warnings.h"
 #include "proxy/worker.h"
 #include "router/user_var_value.h"
 
@@ -31,6 +32,26 @@ static void ask(struct backend *backend, enum parting parting, const struct buf 
 
 /* --- the answers: each gives the next question, or negative when it is none --- */
 
+/* This question has tables: it takes the warnings of the statement before. */
+static int ask_variables(struct backend *backend, struct buf *sql)
+{
+    struct session *session = backend->owner;
+    if (backend->guarded || !(session->sticky & STICKY_VARIABLES))
+        return PARTING_NOT;
+    if (keep_has_warnings(session, backend))
+        session->aftermath.lost = true;
+    user_var_names_sql(sql, USER_VARS_MAX);
+    return PARTING_NAMES;
+}
+
+static int take_warnings(struct backend *backend, struct span packets, struct buf *sql)
+{
+    struct session *session = backend->owner;
+    session->aftermath.asked = true;
+    warnings_keep(session, packets);
+    return ask_variables(backend, sql);
+}
+
 static int take_counts(struct backend *backend, struct text_rows *rows, struct buf *sql)
 {
     struct session *session = backend->owner;
@@ -43,10 +64,11 @@ static int take_counts(struct backend *backend, struct text_rows *rows, struct b
     if (row.bad)
         return -EPROTO;
     keep_note_answer(session, insert_id, row_count, found_rows);
-    if (backend->guarded || !(session->sticky & STICKY_VARIABLES))
-        return PARTING_NOT;
-    user_var_names_sql(sql, USER_VARS_MAX);
-    return PARTING_NAMES;
+    if (!keep_has_warnings(session, backend) || session->aftermath.asked)
+        return ask_variables(backend, sql);
+    buf_append_text(sql,
+                    "SHOW WARNINGS"); /* the statement before had no tables: they still stand */
+    return PARTING_WARNINGS;
 }
 
 /* What of the variables there can't be given to another connection keeps this one. */
@@ -120,10 +142,12 @@ static int take_values(struct session *session, struct text_rows *rows)
     return PARTING_NOT;
 }
 
-static int take_answer(struct backend *backend, struct text_rows *rows, struct buf *sql)
+static int take_answer(struct backend *backend, struct text_rows *rows, struct span packets,
+                       struct buf *sql)
 {
     switch (backend->parting) {
     case PARTING_COUNTS: return take_counts(backend, rows, sql);
+    case PARTING_WARNINGS: return take_warnings(backend, packets, sql);
     case PARTING_NAMES: return take_names(backend->owner, rows, sql);
     case PARTING_VALUES: return take_values(backend->owner, rows);
     case PARTING_NOT: break;
@@ -154,26 +178,36 @@ static void give(struct backend *backend)
     lend_wake(backend->worker, backend->slot);
 }
 
+/* A time-out of the session's own, say. */
+static int take_error(struct backend *backend, struct buf *sql)
+{
+    switch (backend->parting) {
+    case PARTING_WARNINGS: return take_warnings(backend, (struct span){0}, sql);
+    case PARTING_NAMES:
+    case PARTING_VALUES: unreadable(backend->owner); return PARTING_NOT;
+    case PARTING_COUNTS:
+    case PARTING_NOT: break;
+    }
+    return -EPROTO;
+}
+
 /* The answer that was received, or its beginning. */
 static void take_received(struct backend *backend, struct buf *sql)
 {
     struct text_rows rows;
-    size_t len = stream_len(&backend->stream);
-    int next = text_rows_open(&rows, span_of(stream_data(&backend->stream), len));
+    struct span received = span_of(stream_data(&backend->stream), stream_len(&backend->stream));
+    int next = text_rows_open(&rows, received);
     if (next == 0)
         return;
-    if (next == -EREMOTEIO &&
-        backend->parting != PARTING_COUNTS) { /* its max_statement_time, say */
-        unreadable(backend->owner);
-        next = PARTING_NOT;
-    } else if (next > 0) {
-        next = take_answer(backend, &rows, sql);
-    }
+    if (next == -EREMOTEIO)
+        next = take_error(backend, sql);
+    else if (next > 0)
+        next = take_answer(backend, &rows, received, sql);
     if (next < 0) {
         backend_fail(backend, 2027, "HY000", "malformed answer to what a session leaves behind");
         return;
     }
-    stream_consume(&backend->stream, len);
+    stream_consume(&backend->stream, received.len);
     if (next == PARTING_NOT)
         give(backend);
     else

@@ -1,6 +1,7 @@
 /* Before a connection is taken from its session (lend.h) it is asked what only it knows and the
- * session may want to know later: LAST_INSERT_ID(), ROW_COUNT() and FOUND_ROWS(); and the values of
- * its user variables, when they are not known from what set them. */
+ * session may want to know later: LAST_INSERT_ID(), ROW_COUNT() and FOUND_ROWS(); the warnings of
+ * its last statement; and the values of its user variables, when they are not known from what set
+ * them. */
 #ifndef CAUSEWAY_PROXY_PARTING_H
 #define CAUSEWAY_PROXY_PARTING_H
 
@@ -10,6 +11,7 @@ struct backend;
 enum parting {
     PARTING_NOT,
     PARTING_COUNTS,
+    PARTING_WARNINGS,
     PARTING_NAMES,  /* of user variables */
     PARTING_VALUES, /* of these */
 };

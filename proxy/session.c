@@ -7,6 +7,7 @@
 #include "proxy/leaving.h"
 #include "proxy/lend.h"
 #include "proxy/proto/reply.h"
+#include "proxy/session_warnings.h"
 #include "proxy/worker.h"
 
 #include <errno.h>
@@ -216,6 +217,7 @@ void session_close(struct session *session, const char *why)
     session->identity = NULL;
     sessvars_free(&session->vars);
     user_vars_free(&session->user_vars);
+    warnings_forget(session);
     held_free(&session->held);
     buf_free(&session->refusal);
     statements_clear(&session->statements);

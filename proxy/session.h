@@ -161,7 +161,8 @@ struct session {
     uint64_t settings;  /* worker_settings() that its connections go by */
     struct buf refusal; /* the answer to a long command whose rest is being discarded */
     struct statements statements;
-    struct aftermath aftermath;  /* what the last statement left behind */
+    struct aftermath aftermath;  /* what the last statement left behind … */
+    struct buf warnings;         /* … and its warnings: session_warnings.h */
     uint64_t diagnosed_serial;   /* connection that has the warnings of the session */
     struct place_ticket *ticket; /* WAIT_PLACE: its place in the queue */
     struct bound_waiter bound_waiter;

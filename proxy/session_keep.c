@@ -5,7 +5,9 @@
 #include "proxy/proto/column.h"
 #include "proxy/proto/command.h"
 #include "proxy/session.h"
+#include "proxy/session_warnings.h"
 #include "proxy/worker.h"
+#include "router/reading.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -13,7 +15,6 @@
 #include <strings.h>
 
 enum {
-    DIAGNOSTICS_KEPT_MS = 1000,
     HEAD_BYTES = 256, /* where SQL_CALC_FOUND_ROWS stands */
 };
 
@@ -71,6 +72,28 @@ static bool begins(struct span text, const char *word)
            !isalnum(text.data[len]) && text.data[len] != '_';
 }
 
+static struct span skip_blanks(struct span text)
+{
+    while (text.len && isspace(text.data[0]))
+        text = span_of(text.data + 1, text.len - 1);
+    while (text.len && (isspace(text.data[text.len - 1]) || text.data[text.len - 1] == ';'))
+        text.len--;
+    return text;
+}
+
+/* SELECT ROW_COUNT() and SELECT FOUND_ROWS(): the title, as it is written; empty: another form. */
+static struct span plain_call(struct span text)
+{
+    text = skip_blanks(text);
+    if (!begins(text, "select"))
+        return (struct span){0};
+    struct span call = skip_blanks(span_of(text.data + 6, text.len - 6));
+    bool is_call =
+        (call.len == 11 && strncasecmp((const char *)call.data, "row_count()", 11) == 0) ||
+        (call.len == 12 && strncasecmp((const char *)call.data, "found_rows()", 12) == 0);
+    return is_call ? call : (struct span){0};
+}
+
 /* --- the judgement --- */
 
 /* Looks through the statements only while some may be found. */
@@ -106,7 +129,12 @@ static bool leader_holds(const struct session *session)
            session->aftermath.unnamed || session->aftermath.one_time;
 }
 
-enum keep session_keeps(struct session *session, const struct backend *backend, uint64_t now_ms)
+bool keep_has_warnings(const struct session *session, const struct backend *backend)
+{
+    return session->aftermath.diagnostics && session->diagnosed_serial == backend->serial;
+}
+
+enum keep session_keeps(struct session *session, const struct backend *backend)
 {
     const struct aftermath *aftermath = &session->aftermath;
     bool last = session->running == backend;
@@ -118,20 +146,36 @@ enum keep session_keeps(struct session *session, const struct backend *backend, 
         return KEEP_ON;
     if (last && aftermath->asks)
         return KEEP_ON;
-    if (last && aftermath->diagnostics && now_ms - backend->idle_since_ms < DIAGNOSTICS_KEPT_MS)
-        return KEEP_SHORTLY;
+    if ((last && aftermath->unsure) || (keep_has_warnings(session, backend) && !aftermath->asked))
+        return KEEP_ASK;
     bool knows_more = !aftermath->insert_id_known || session->sticky & STICKY_VARIABLES;
-    if ((last && aftermath->unsure) || (!backend->guarded && knows_more))
+    if (!backend->guarded && knows_more)
         return KEEP_ASK;
     return KEEP_NOT;
 }
 
 /* --- what replies tell --- */
 
+/* A statement without tables leaves the warnings of the one before as they are, unless it has some
+ * of its own (server source sql/sql_parse.cc, mysql_execute_command). */
+static bool without_tables(const struct session *session)
+{
+    const struct command *command = &session->command;
+    struct span text = text_of(session);
+    if (command->code != COM_QUERY && command->code != COM_STMT_EXECUTE)
+        return true;
+    if (command->flags & (CLASS_SET | CLASS_USE | CLASS_BEGIN | CLASS_DIAGNOSTICS))
+        return true;
+    struct reading reading;
+    reading_start(&reading, text, session_lex_mode(session));
+    return command->read && token_is_word(&reading.token, "select") && !has(text, "from");
+}
+
 void keep_note_ok(struct session *session, const struct ok_reply *ok)
 {
     struct aftermath *aftermath = &session->aftermath;
-    aftermath->diagnostics = ok->warnings > 0;
+    aftermath->own = ok->warnings > 0;
+    aftermath->diagnostics = aftermath->own || (aftermath->diagnostics && without_tables(session));
     session->running->spotless = session->running->spotless && ok->warnings == 0;
     aftermath->row_count = ok->header == 0x00 ? (int64_t)ok->affected_rows : -1;
     /* The OK also tells of ids that the client chose itself, which LAST_INSERT_ID() does not
@@ -144,7 +188,7 @@ void keep_note_ok(struct session *session, const struct ok_reply *ok)
 
 void keep_note_err(struct session *session)
 {
-    session->aftermath.diagnostics = true;
+    session->aftermath.diagnostics = session->aftermath.own = true;
     session->aftermath.row_count = -1;
     session->running->spotless = false;
 }
@@ -168,24 +212,10 @@ static void note_text(struct session *session, struct span text)
     aftermath->unnamed |= has(text, "nextval") || has(text, "next value") || has(text, "setval");
 }
 
-/* A statement without tables leaves the warnings of the one before as they are, unless it has some
- * of its own (server source sql/sql_parse.cc, mysql_execute_command). */
-static bool without_tables(const struct session *session)
-{
-    const struct command *command = &session->command;
-    struct span text = text_of(session);
-    if (command->code != COM_QUERY && command->code != COM_STMT_EXECUTE)
-        return true;
-    if (command->flags & (CLASS_SET | CLASS_USE | CLASS_BEGIN | CLASS_DIAGNOSTICS))
-        return true;
-    return command->read && begins(text, "select") && !has(text, "from");
-}
-
 static void note_diagnostics(struct session *session)
 {
     uint64_t serial = session->running->serial;
-    if (session->diagnosed_serial != serial &&
-        (session->aftermath.diagnostics || !without_tables(session)))
+    if (session->diagnosed_serial != serial && (session->aftermath.own || !without_tables(session)))
         session->diagnosed_serial = serial;
 }
 
@@ -218,6 +248,15 @@ static bool sorts(const struct command *command, struct span text)
     return !command->read && has(text, "order");
 }
 
+/* What is kept of the warnings of an earlier statement: do they still stand behind this one? */
+static bool note_standing(struct session *session)
+{
+    struct aftermath *aftermath = &session->aftermath;
+    bool stand = aftermath->lost && !aftermath->own && without_tables(session);
+    aftermath->lost = aftermath->asked = stand;
+    return stand;
+}
+
 void keep_note_end(struct session *session)
 {
     if (!(session->command.flags & CLASS_DIAGNOSTICS) || session->command.failed)
@@ -238,7 +277,8 @@ void keep_note_end(struct session *session)
         aftermath->insert_id_known = false;
     if (!pooled(session))
         return;
-    aftermath->lost = false;
+    if (!note_standing(session))
+        warnings_forget(session);
     bool rows = aftermath->row_count < 0;
     if (rows && !command->failed && counts_found_rows(text))
         aftermath->found_rows = session->parser.rows;
@@ -246,7 +286,8 @@ void keep_note_end(struct session *session)
         command->flags & (CLASS_OPAQUE | CLASS_MULTI) || command->streamed ||
         has(text.len > HEAD_BYTES ? span_of(text.data, HEAD_BYTES) : text, "sql_calc_found_rows") ||
         sorts(command, text);
-    if (command->previous && (command->code == COM_STMT_PREPARE || command->code == COM_QUERY))
+    if (command->previous && (command->code == COM_STMT_PREPARE || command->code == COM_QUERY) &&
+        !warnings_asked(session) && plain_call(text).len == 0)
         aftermath->asks = true;
     if (backend->guarded)
         return;
@@ -259,6 +300,7 @@ void keep_note_end(struct session *session)
 void keep_forget(struct session *session)
 {
     session->aftermath = (struct aftermath){.insert_id_known = true};
+    warnings_forget(session);
 }
 
 void keep_note_insert_id(struct session *session, uint64_t insert_id)
@@ -280,28 +322,6 @@ void keep_note_answer(struct session *session, uint64_t insert_id, int64_t row_c
 }
 
 /* --- answers --- */
-
-static struct span skip_blanks(struct span text)
-{
-    while (text.len && isspace(text.data[0]))
-        text = span_of(text.data + 1, text.len - 1);
-    while (text.len && (isspace(text.data[text.len - 1]) || text.data[text.len - 1] == ';'))
-        text.len--;
-    return text;
-}
-
-/* SELECT ROW_COUNT() and SELECT FOUND_ROWS(): the title, as it is written; empty: another form. */
-static struct span plain_call(struct span text)
-{
-    text = skip_blanks(text);
-    if (!begins(text, "select"))
-        return (struct span){0};
-    struct span call = skip_blanks(span_of(text.data + 6, text.len - 6));
-    bool is_call =
-        (call.len == 11 && strncasecmp((const char *)call.data, "row_count()", 11) == 0) ||
-        (call.len == 12 && strncasecmp((const char *)call.data, "found_rows()", 12) == 0);
-    return is_call ? call : (struct span){0};
-}
 
 static void answer_number(struct session *session, struct span title, int64_t value)
 {
@@ -326,6 +346,8 @@ bool keep_answer(struct session *session)
     struct span text = text_of(session);
     if (!pooled(session))
         return false;
+    if (aftermath->lost && warnings_answer(session))
+        return true;
     struct span title = plain_call(text);
     if (title.len && session->command.code == COM_QUERY) {
         bool row_count = tolower(title.data[0]) == 'r';

@@ -10,9 +10,8 @@ struct session;
 struct backend;
 
 enum keep {
-    KEEP_NOT,     /* it can go at once */
-    KEEP_ASK,     /* once the connection was asked what the session may still want to know */
-    KEEP_SHORTLY, /* its last statement left warnings or an error: clients ask at once, if ever */
+    KEEP_NOT, /* it can go at once */
+    KEEP_ASK, /* once the connection was asked what the session may still want to know */
     KEEP_ON,
 };
 
@@ -23,8 +22,10 @@ struct aftermath {
     uint64_t insert_id;   /* LAST_INSERT_ID() */
     bool insert_id_known; /* … is that; otherwise its leader connection knows better */
     bool unsure;          /* of the other two: the connection knows better */
-    bool diagnostics;     /* there are warnings or an error */
-    bool lost;            /* … and the connection that had them was given away */
+    bool own;             /* the last statement has left warnings or an error … */
+    bool diagnostics;     /* … or one before it that they still stand behind */
+    bool asked;           /* … which the connection was asked for before it was lent on */
+    bool lost;            /* … and it has them no more, or is another session's */
     bool asks;            /* the session has asked for such things, in a form that only the
                              connection itself answers: it keeps what it has asked before */
     bool one_time;        /* SET TRANSACTION and the like: counts for what follows */
@@ -32,8 +33,11 @@ struct aftermath {
                              variables that are the leader's own */
 };
 
-/* May that connection of the session be taken away? `now_ms` as of clock_now_ms(). */
-enum keep session_keeps(struct session *session, const struct backend *backend, uint64_t now_ms);
+/* The connection has the warnings that the session may still ask for. */
+bool keep_has_warnings(const struct session *session, const struct backend *backend);
+
+/* May that connection of the session be taken away? */
+enum keep session_keeps(struct session *session, const struct backend *backend);
 
 /* A cursor is open, parameters were sent ahead, or a statement could not be prepared elsewhere. */
 bool keep_binds_statements(struct session *session);

@@ -414,7 +414,7 @@ enum step step_route(struct session *session)
     end_read_only_transaction(session);
     catalogue_keep_settings(session);
     struct backend *fixed = fixed_connection(session);
-    if (session->command.previous && !fixed && keep_answer(session))
+    if (session->command.previous && (!fixed || session->aftermath.lost) && keep_answer(session))
         return session->state == SESSION_CLOSED ? STEP_WAIT : STEP_MORE;
     struct route route = route_for(session, fixed);
     if (route.kind == ROUTE_WAIT) {

@@ -33,6 +33,7 @@ int text_rows_open(struct text_rows *rows, struct span received)
     rows->columns = (unsigned)read_lenenc(&count);
     if (count.bad || rows->columns == 0)
         return -EPROTO;
+    rows->definitions = packets;
     for (unsigned i = 0; i < rows->columns && !packets.bad; i++)
         (void)next_packet(&packets);
     rows->packets = packets;
@@ -46,11 +47,26 @@ int text_rows_open(struct text_rows *rows, struct span received)
     return 1;
 }
 
+bool text_rows_definition(struct text_rows *rows, struct span *payload)
+{
+    if (rows->definitions.at == rows->packets.at)
+        return false;
+    *payload = next_packet(&rows->definitions);
+    return !rows->definitions.bad;
+}
+
+bool text_rows_payload(struct text_rows *rows, struct span *payload)
+{
+    *payload = next_packet(&rows->packets);
+    return !rows->packets.bad && first_byte(*payload) != ENDS;
+}
+
 bool text_rows_next(struct text_rows *rows, struct reader *row)
 {
-    struct span payload = next_packet(&rows->packets);
+    struct span payload;
+    bool found = text_rows_payload(rows, &payload);
     *row = reader_of(payload);
-    return !rows->packets.bad && first_byte(payload) != ENDS;
+    return found;
 }
 
 struct span text_rows_cell(struct reader *row)

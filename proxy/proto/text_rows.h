@@ -6,7 +6,8 @@
 #include "proxy/proto/packet.h"
 
 struct text_rows {
-    struct reader packets; /* from the next row on */
+    struct reader definitions; /* from the next one on */
+    struct reader packets;     /* from the next row on */
     unsigned columns;
 };
 
@@ -14,7 +15,11 @@ struct text_rows {
  * -EREMOTEIO: it is an error of the server's, whole; -EPROTO: it is no such answer. Points into
  * `received`. */
 int text_rows_open(struct text_rows *rows, struct span received);
-/* False behind the last row. */
+/* The payload of the next column definition; false behind the last. */
+bool text_rows_definition(struct text_rows *rows, struct span *payload);
+/* The payload of the next row; false: it is the terminator's. */
+bool text_rows_payload(struct text_rows *rows, struct span *payload);
+/* The same, to read its cells. */
 bool text_rows_next(struct text_rows *rows, struct reader *row);
 /* The next cell of a row; no data: NULL. */
 struct span text_rows_cell(struct reader *row);

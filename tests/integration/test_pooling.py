@@ -9,7 +9,7 @@ import pytest
 
 from conftest import start_causeway, stop_causeway
 from harness import rows, value, wait_until
-from wire import Wire
+from wire import CACHE_METADATA, DEPRECATE_EOF, PLAIN, Wire
 
 NARROW = {"routing": {"pooling": "transaction", "max_server_connections": "1", "pool_wait": "4s"},
            "proxy": {"threads": "1"}}
@@ -119,29 +119,61 @@ def test_row_count_and_found_rows_after_the_connection_went(narrow, table):
         assert rows(client, "select found_rows();") == ((3,),)
 
 
-def test_warnings_stay_for_who_asks(narrow):
-    warn = "/* causeway to=leader */ SELECT 1/0"
+def fails(client, sql):
+    with pytest.raises(pymysql.err.Error) as refused:
+        rows(client, sql)
+    return refused.value.args
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("where", ["/* causeway to=leader */ ", ""])
+def test_warnings_after_the_connection_went(narrow, where):
     with sessions(narrow, 2) as (client, other):
-        rows(client, warn)
-        assert rows(client, "SHOW WARNINGS")[0][1] == 1365
-        rows(client, warn)
-        with pytest.raises(pymysql.err.Error) as refused:
-            rows(other, "/* causeway to=leader */ SELECT 1")  # it has asked before: kept, for as long as it takes
-        assert refused.value.args[0] == 1040
-        assert rows(client, "SHOW WARNINGS")[0][1] == 1365
+        rows(client, "SET @v = 1 + 1")  # more to be asked
+        for number in (1, 2):
+            rows(client, where + f"SELECT CAST('{number}x' AS INT), CAST('y' AS INT)")
+            disturb(other)
+            for _ in range(2):
+                told = rows(client, "show  WARNINGS;")
+                assert [row[:2] for row in told] == [("Warning", 1292)] * 2 and f"'{number}x'" in told[0][2]
+                disturb(other)
+            rows(client, where + "SELECT 1")  # without tables: warnings stay
+            assert len(rows(client, "SHOW WARNINGS")) == 2
+            rows(client, where + "SELECT name FROM this_server")
+            assert rows(client, "SHOW WARNINGS") == ()
+        assert fails(client, "INSERT INTO demo.nowhere VALUES (1)")[0] == 1146
+        disturb(other)
+        assert rows(client, "SHOW WARNINGS") == (("Error", 1146, "Table 'demo.nowhere' doesn't exist"),)
+        assert value(client, "SELECT @v") == 2
 
 
+@pytest.mark.core
+@pytest.mark.parametrize("capabilities", [PLAIN, PLAIN | DEPRECATE_EOF, PLAIN | DEPRECATE_EOF | CACHE_METADATA])
+def test_warnings_are_told_byte_by_byte(narrow, cluster, capabilities):
+    def answer(port):
+        with contextlib.closing(Wire(port)) as wire:
+            wire.login(schema="demo", capabilities=capabilities)
+            wire.query("SELECT 1/0, CAST('x' AS INT)")
+            if port == narrow.port:
+                with sessions(narrow, 1) as (other,):
+                    disturb(other)
+            wire.take()
+            wire.query("SHOW WARNINGS")
+            return wire.take()
+
+    assert answer(narrow.port) == answer(cluster.leader.port)
+
+
+@pytest.mark.core
 def test_lost_diagnostics_are_an_error_not_a_wrong_answer(narrow):
     with sessions(narrow, 2) as (client, other):
-        with pytest.raises(pymysql.err.Error):
-            rows(client, "INSERT INTO demo.nowhere VALUES (1)")
-        started = time.monotonic()
-        rows(other, "/* causeway to=leader */ SELECT 1")
-        assert 0.5 < time.monotonic() - started < 5  # who asks at once gets the answer
-        with pytest.raises(pymysql.err.Error) as refused:
-            rows(client, "SHOW WARNINGS")
-        assert refused.value.args[0] == 1105 and "pooling = transaction" in refused.value.args[1]
-        rows(client, "/* causeway to=leader */ SELECT 2")
+        assert fails(client, "INSERT INTO demo.nowhere VALUES (1)")[0] == 1146
+        disturb(other)
+        assert fails(client, "SHOW COUNT(*) WARNINGS")[1].count("pooling = transaction") == 1
+        rows(client, "/* causeway to=leader */ SELECT 1/0")  # it has asked: kept, for as long as it takes
+        assert fails(other, "/* causeway to=leader */ SELECT 1")[0] == 1040
+        assert rows(client, "SHOW COUNT(*) WARNINGS") == ((1,),)
+        rows(client, "/* causeway to=leader */ SELECT name FROM this_server")
         assert rows(client, "SHOW WARNINGS") == ()
 
 
