@@ -75,6 +75,7 @@ class Client:
         self.salt = b""
         self.identity = 0  # the connection id of the greeting
         self.statements = {}
+        self.texts = {}
         self.alive = True
 
     # -- bytes
@@ -193,6 +194,7 @@ class Client:
             return
         handle, columns, parameters = struct.unpack_from("<IHH", self.buffer, begin + 1)
         self.statements[slot] = handle
+        self.texts[slot] = self.texts[LAST_PREPARED] = op.args[1]
         self.read_definitions(parameters)
         self.read_definitions(columns)
 
@@ -233,6 +235,10 @@ class Client:
         payload += schema.encode() + b"\0" if schema else b""
         self.send(wire.frame(payload + b"mysql_native_password\0", 1))
         self.read_login(op)
+
+    def texts_of(self, op):
+        """What the operation says, and what was prepared that it executes."""
+        return (*op.args, self.texts.get(op.args[0], "")) if op.kind in ("execute", "fetch", "bulk") else op.args
 
     def handle(self, slot):
         if slot == LAST_PREPARED:
