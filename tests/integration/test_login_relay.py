@@ -113,7 +113,8 @@ def pam_account_fixture(cluster, account):
     if os.geteuid() != 0 or not list(pathlib.Path("/usr/lib").rglob("pam_exec.so")):
         pytest.skip("a PAM service for the test takes root and pam_exec")
     folder = scratch("pam")
-    script, service = folder / "check", pathlib.Path("/etc/pam.d/causeway-test")
+    name = f"causeway-test-{os.getpid()}"  # the suite may run twice at a time
+    script, service = folder / "check", pathlib.Path("/etc/pam.d") / name
     script.write_text('#!/bin/sh\n[ "$(tr -d "\\000")" = "pam secret" ]\n')
     script.chmod(0o755)
     folder.chmod(0o755)
@@ -123,7 +124,7 @@ def pam_account_fixture(cluster, account):
         for server in cluster.servers:
             server.sql("SET SESSION sql_log_bin=0; INSTALL PLUGIN IF NOT EXISTS pam SONAME 'auth_pam';"
                        "SET SESSION sql_log_bin=1")
-        account("pammed", "IDENTIFIED VIA pam USING 'causeway-test'")
+        account("pammed", f"IDENTIFIED VIA pam USING '{name}'")
         yield "pammed"
     finally:
         service.unlink()
