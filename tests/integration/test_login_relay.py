@@ -166,6 +166,7 @@ def test_pam_with_the_password_in_proxy_ini(cluster, causeway, pam_account):
         assert client.ask(READ) in ("db2", "db3")
         assert client.ask(WRITE) == "db1"
         kill_sessions(cluster.leader, pam_account)
+        wait_until(lambda: "its connection to db1 is lost in state COMMAND" in proxy.log_text(), "the loss to be noticed")
         assert client.ask(WRITE) == "db1"
     wait_until(lambda: all(server.sessions(pam_account) == 0 for server in cluster.servers),
                "its server connections to be closed: the next client is judged anew")
