@@ -24,9 +24,10 @@ STATE_CHANGED = 0x4000
 IN_TRANSACTION = 0x01
 TRACKED = re.compile(rb"\0([\x05-\xfa])([\x04-\x40])([a-z_]{4,64})", re.DOTALL)
 
-# With GROUP BY or EXISTS the flags and decimals of a column tell of the plan, whether there is a temporary table. With an outer
-# join a prepared statement's tell whether the server has just prepared it again.
-GROUPED = re.compile(r"GROUP BY|EXISTS \(SELECT|(LEFT|RIGHT) JOIN", re.IGNORECASE)
+# With GROUP BY or EXISTS the flags and decimals of a column tell of the plan, whether there is a temporary table.
+GROUPED = re.compile(r"GROUP BY|EXISTS \(SELECT", re.IGNORECASE)
+# Of a prepared statement with an outer join NOT_NULL was seen to differ, now and then; why is not known (README).
+PREPARED_JOIN = re.compile(r"(LEFT|RIGHT) JOIN", re.IGNORECASE)
 COLUMN_FLAGS = re.compile(rb"(\x03def.{4,250}?\x0c.{7})...(\0\0)", re.DOTALL)
 # An OK that says that state has changed, and no more (all of session_track_... back to the defaults at once).
 NOTHING_CHANGED = re.compile(rb"^(...\x01\0..[\x02\x03])\x40(\0\0)\0\0$", re.DOTALL)
@@ -89,6 +90,12 @@ MUST_DIFFER = (
 BY_PLACE = {where: function for where, _, function in MUST_DIFFER}
 
 
+def tells_plan(client, op):
+    texts = [text for text in client.texts_of(op) if isinstance(text, str)]
+    executes = op.kind in ("execute", "fetch", "bulk")
+    return any(GROUPED.search(text) or (executes and PREPARED_JOIN.search(text)) for text in texts)
+
+
 def mask(client, op, raw):
     if not raw:
         return raw
@@ -97,7 +104,7 @@ def mask(client, op, raw):
         raw = function(client, op, raw)
     if HANDLE.search(raw):  # longer numbers make longer packets
         raw = HANDLE.sub(lambda found: found[1][:-1] + found[2], raw)[3:]
-    if b"\x03def" in raw and any(isinstance(text, str) and GROUPED.search(text) for text in client.texts_of(op)):
+    if b"\x03def" in raw and tells_plan(client, op):
         raw = COLUMN_FLAGS.sub(rb"\1\0\0\0\2", raw)
     if client.capabilities & SESSION_TRACK and TRACKED.search(raw):
         raw = sort_tracked(raw)
