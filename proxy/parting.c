@@ -12,6 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum {
+    ANSWER_MAX_BYTES = 1 << 20, /* far above 64 variables of 1 KiB, or 64 warnings */
+    ANSWER_STEP_BYTES = 64 << 10,
+};
 enum { COUNTS = 3, NAMES = 2 }; /* columns of the answers */
 
 /* --- the questions --- */
@@ -197,9 +201,13 @@ static void take_received(struct backend *backend, struct buf *sql)
     struct text_rows rows;
     struct span received = span_of(stream_data(&backend->stream), stream_len(&backend->stream));
     int next = text_rows_open(&rows, received);
-    if (next == 0)
+    if (next == 0 && received.len < ANSWER_MAX_BYTES) {
+        stream_want(&backend->stream, received.len + ANSWER_STEP_BYTES);
         return;
-    if (next == -EREMOTEIO)
+    }
+    if (next == 0)
+        next = -EPROTO;
+    else if (next == -EREMOTEIO)
         next = take_error(backend, sql);
     else if (next > 0)
         next = take_answer(backend, &rows, received, sql);

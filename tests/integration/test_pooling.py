@@ -148,6 +148,19 @@ def test_warnings_after_the_connection_went(narrow, where):
 
 
 @pytest.mark.core
+def test_many_warnings_and_long_variables(narrow):
+    """What is asked ahead of lending is longer than one buffer."""
+    with sessions(narrow, 2) as (client, other):
+        for number in range(60):
+            rows(client, f"SET @v{number} = REPEAT('{number % 10}', 1000)")
+        rows(client, "SELECT " + ", ".join(f"CAST('{number}{'y' * 300}' AS INT)" for number in range(64)))
+        disturb(other)
+        assert len(rows(client, "SHOW WARNINGS")) == 64
+        disturb(other)
+        assert all(value(client, f"SELECT @v{number}") == f"{number % 10}" * 1000 for number in range(60))
+
+
+@pytest.mark.core
 @pytest.mark.parametrize("capabilities", [PLAIN, PLAIN | DEPRECATE_EOF, PLAIN | DEPRECATE_EOF | CACHE_METADATA])
 def test_warnings_are_told_byte_by_byte(narrow, cluster, capabilities):
     def answer(port):
