@@ -240,6 +240,24 @@ struct backend *backend_open_placed(struct worker *worker, const struct topology
     return backend;
 }
 
+static void end_parting(struct backend *backend)
+{
+    if (backend->parting)
+        backend->worker->pool.parting--;
+    backend->parting = PARTING_NOT;
+}
+
+bool backend_abandon(struct backend *backend)
+{
+    if (backend->state == BACKEND_FAILED || backend->state == BACKEND_CLOSED ||
+        !stream_is_open(&backend->stream))
+        return false;
+    ev_timer_stop(backend->worker->loop, &backend->timer);
+    end_parting(backend);
+    backend->state = BACKEND_READY;
+    return true;
+}
+
 void backend_close(struct backend *backend, const char *why)
 {
     if (backend->state == BACKEND_CLOSED)
@@ -255,8 +273,7 @@ void backend_close(struct backend *backend, const char *why)
     free(backend->login_schema);
     free(backend->schema);
     backend->login_schema = NULL;
-    if (backend->parting)
-        worker->pool.parting--;
+    end_parting(backend);
     give_place_back(backend);
     identity_unref(backend->identity);
     backend->identity = NULL;

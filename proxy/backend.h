@@ -69,6 +69,8 @@ struct backend {
     enum parting parting;          /* it is asked what its session must keep */
     bool place_passed;             /* its place was given to another connection */
     struct place_ticket *heir;     /* leaving: who waits for its place (leaving.h) */
+    bool abandoned;                /* leaving, in the middle of something */
+    size_t unwanted_bytes;         /* leaving: received since */
     bool has_schema;               /* a schema is set here, which a reset keeps … */
     char *schema;                  /* … this one; NULL: not known */
     uint64_t schema_until_ms; /* until then the server need not be asked whether it exists … */
@@ -109,6 +111,10 @@ struct backend *backend_open_placed(struct worker *worker, const struct topology
 /* Closes the socket now; the memory goes at the end of the loop's turn. `why` is logged at debug.
  */
 void backend_close(struct backend *backend, const char *why);
+
+/* Makes a connection in any state one that only its `events` hear of. False: it is broken, or not
+ * yet connected. */
+bool backend_abandon(struct backend *backend);
 
 /* The client's answer to what the server asked: see backend_events. */
 void backend_answer(struct backend *backend, struct span payload);

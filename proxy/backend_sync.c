@@ -4,6 +4,7 @@
  * statement; on the leader, and where an answer is needed first, the statement waits for it. */
 #include "proxy/base/log.h"
 #include "proxy/kill.h"
+#include "proxy/leaving.h"
 #include "proxy/lend.h"
 #include "proxy/proto/capability.h"
 #include "proxy/proto/command.h"
@@ -376,7 +377,7 @@ static void give_up_connection(struct session *session, struct backend *backend)
         session->trx = NULL;
         session->trx_lost = true;
     }
-    backend_close(backend, "it refused the session's state");
+    leaving_abandon(backend, "it refused the session's state");
 }
 
 /* A server refused what makes it the same: a follower is left alone for this statement (it may lack

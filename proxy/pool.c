@@ -87,7 +87,7 @@ void pool_put(struct worker *worker, struct backend *backend)
     list_remove(&backend->node);
     bool unique = !backend->guarded && backend->has_init_connect; /* no reset runs it again */
     if (backend->parting || backend->state != BACKEND_READY) {
-        backend_close(backend, "its session ended");
+        leaving_abandon(backend, "its session ended");
         return;
     }
     if (backend->tainted || unique || worker->draining || !role_fits(worker, backend) ||

@@ -183,7 +183,7 @@ static void release_or_drop(struct session *session, struct backend **place, con
     bool in_use = session->running == backend && session->state > SESSION_COMMAND;
     if (in_use || backend->state != BACKEND_READY) {
         *place = NULL;
-        backend_close(backend, why);
+        leaving_abandon(backend, why);
     } else if (session->sticky & STICKY_READS || session->trx == backend) {
         session_part(session, backend);
         leaving_begin(backend, NULL, why);

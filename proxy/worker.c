@@ -5,6 +5,7 @@
 #include "proxy/base/log.h"
 #include "proxy/base/memory.h"
 #include "proxy/errand.h"
+#include "proxy/leaving.h"
 #include "proxy/lend.h"
 #include "proxy/replica.h"
 #include "proxy/session.h"
@@ -57,6 +58,7 @@ static void take_topology(struct worker *worker, struct topology *topology)
     topology_unref(worker->topology);
     worker->topology = topology;
     pool_review(worker);
+    leaving_review(worker);
     bound_review(&worker->bound);
     bound_review(&worker->shown);
     review_sessions(worker);

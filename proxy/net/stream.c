@@ -155,6 +155,23 @@ static void free_layers(struct stream *stream)
     }
 }
 
+static void forget_output(struct stream *stream)
+{
+    buf_free(&stream->out);
+    stream->out_sent = 0;
+}
+
+int stream_finish(struct stream *stream)
+{
+    if (stream->top)
+        finish_layers(stream);
+    free_layers(stream);
+    forget_output(stream);
+    stream_consume(stream, stream_len(stream));
+    stream_resume(stream);
+    return shutdown(stream->watcher.fd, SHUT_WR) < 0 ? -errno : 0;
+}
+
 void stream_close(struct stream *stream)
 {
     if (!stream_is_open(stream))

@@ -71,6 +71,9 @@ void stream_open(struct stream *stream, struct ev_loop *loop, struct stream_pool
                  stream_handler handler, void *owner);
 /* Gives everything back and closes the socket. Harmless when not open. Pending output is lost. */
 void stream_close(struct stream *stream);
+/* Nothing more will be sent, what is pending is lost. The peer hears so; its bytes can still be
+ * received, as they are on the wire. 0, or a negative errno. */
+__attribute__((warn_unused_result)) int stream_finish(struct stream *stream);
 static inline bool stream_is_open(const struct stream *stream)
 {
     return stream->loop != NULL;

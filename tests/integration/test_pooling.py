@@ -6,6 +6,7 @@ import time
 
 import pymysql
 import pytest
+from pymysql.constants import COMMAND
 
 from conftest import start_causeway, stop_causeway
 from harness import rows, value, wait_until
@@ -270,6 +271,25 @@ def test_prepared_statements(narrow, cluster):
         counts = [int(server.sql("SHOW GLOBAL STATUS LIKE 'Prepared_stmt_count'")[0][1])
                   for server in cluster.servers]
         assert max(counts) <= 3, "what was prepared for one session is gone for the next"
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("statement", [
+    "SELECT SLEEP(1)",
+    # Its client's end is noticed when the second row can't be given to it.
+    " UNION ALL ".join(f"SELECT SLEEP({seconds}), REPEAT('x', 300000)" for seconds in (0, 0.3, 2)),
+])
+def test_a_vanished_client_has_its_place_until_the_server_is_done(narrow, cluster, statement):
+    """The server does not stop for it, and never sees more than one connection."""
+    with sessions(narrow, 1) as (gone,):
+        gone._execute_command(COMMAND.COM_QUERY, "/* causeway to=leader */ " + statement)
+        wait_until(lambda: cluster.leader.value(
+            "SELECT COUNT(*) FROM information_schema.processlist WHERE user='app' AND info LIKE '%SLEEP%'") == 1,
+            "the statement to begin")
+        gone._force_close()
+        gone.close = lambda: None
+    with contextlib.closing(narrow.connect()) as client:
+        assert value(client, "/* causeway to=leader */ SELECT COUNT(*) FROM information_schema.processlist") == 1
 
 
 def test_no_connection_ends_as_aborted(narrow, cluster):

@@ -172,7 +172,9 @@ class Person:
 
 
 class Watch(threading.Thread):
-    """Counts the clients' connections at each server again and again."""
+    """Counts the clients' connections at each server again and again. Not those that the server has
+    closed and lists nevertheless, as Killed or Busy: in 360 of 21,339 cases it did so behind the end
+    of file (10.11.19, 12 clients without a proxy, both processors busy)."""
 
     def __init__(self, cluster):
         super().__init__(daemon=True)
@@ -187,7 +189,7 @@ class Watch(threading.Thread):
             for name, connection in connections.items():
                 with connection.cursor() as cursor:
                     cursor.execute("SELECT COUNT(*) FROM information_schema.processlist"
-                                   " WHERE user IN ('app', 'almighty')")
+                                   " WHERE user IN ('app', 'almighty') AND command NOT IN ('Killed', 'Busy')")
                     self.most[name] = max(self.most[name], cursor.fetchone()[0])
             self.looks += 1
         for connection in connections.values():
