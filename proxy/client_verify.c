@@ -10,6 +10,7 @@
 #include "proxy/passwords.h"
 #include "proxy/proto/capability.h"
 #include "proxy/proto/command.h"
+#include "proxy/session_accounts.h"
 #include "proxy/worker.h"
 #include "router/own_words.h"
 
@@ -379,6 +380,8 @@ static enum step enter_account(struct session *session, const struct account *ac
 enum step step_login_verify(struct session *session)
 {
     struct login_state *login = session->login;
+    if (accounts_in_doubt(session->worker))
+        return read_accounts_again(session);
     const struct account *account =
         accounts_match(session->worker->accounts, span_text(login->user), session->peer);
     struct verdict verdict = judge_login(session, account);

@@ -60,7 +60,12 @@ static void on_confirmed(void *context)
 
 /* --- what the workers ask for --- */
 
-enum request_kind { REQUEST_ACCOUNTS, REQUEST_SUSPECT, REQUEST_CATALOGUE };
+enum request_kind {
+    REQUEST_ACCOUNTS,
+    REQUEST_ACCOUNTS_CHANGED,
+    REQUEST_SUSPECT,
+    REQUEST_CATALOGUE
+};
 
 struct request {
     struct mail mail;
@@ -68,16 +73,22 @@ struct request {
     uint64_t what; /* a slot, or a count of changes */
 };
 
+static void fulfil(struct cluster *cluster, const struct request *request)
+{
+    switch (request->kind) {
+    case REQUEST_ACCOUNTS: cluster_reread_accounts(cluster); break;
+    case REQUEST_ACCOUNTS_CHANGED: cluster_accounts_changed(cluster, request->what); break;
+    case REQUEST_CATALOGUE: cluster_catalogue_changed(cluster, request->what); break;
+    case REQUEST_SUSPECT: cluster_suspect(cluster, (unsigned)request->what); break;
+    }
+}
+
 static void take_request(struct mail *mail, void *receiver)
 {
     struct control *control = receiver;
     struct request *request = list_object(mail, struct request, mail);
-    if (control->cluster && request->kind == REQUEST_ACCOUNTS)
-        cluster_reread_accounts(control->cluster);
-    else if (control->cluster && request->kind == REQUEST_CATALOGUE)
-        cluster_catalogue_changed(control->cluster, request->what);
-    else if (control->cluster)
-        cluster_suspect(control->cluster, (unsigned)request->what);
+    if (control->cluster)
+        fulfil(control->cluster, request);
     free(request);
 }
 
@@ -93,6 +104,11 @@ static void post_request(struct control *control, enum request_kind kind, uint64
 static void ask_accounts(void *context)
 {
     post_request(context, REQUEST_ACCOUNTS, 0);
+}
+
+static void tell_accounts_changed(void *context, uint64_t changes)
+{
+    post_request(context, REQUEST_ACCOUNTS_CHANGED, changes);
 }
 
 static void tell_suspect(void *context, unsigned slot)
@@ -258,8 +274,8 @@ static int bind_all(const struct config *config, int fds[], bool first, unsigned
 
 static int start_workers(struct control *control)
 {
-    struct worker_requests requests = {ask_accounts, tell_suspect, tell_catalogue_changed,
-                                       visit_worker, control};
+    struct worker_requests requests = {ask_accounts,           tell_accounts_changed, tell_suspect,
+                                       tell_catalogue_changed, visit_worker,          control};
     const struct config *config = control->config;
     for (size_t i = 0; i < config->listen_count; i++)
         if (check_free(config->listen[i].text) < 0)

@@ -4,6 +4,7 @@
 #include "proxy/base/log.h"
 #include "proxy/proto/capability.h"
 #include "proxy/proto/command.h"
+#include "proxy/session_accounts.h"
 #include "proxy/session_catalogue.h"
 #include "proxy/worker.h"
 #include "router/set_scope.h"
@@ -194,6 +195,7 @@ int relay_note_ok(struct session *session, struct ok_reply *ok)
     session_note_status(session, session->running, ok->status);
     keep_note_ok(session, ok);
     catalogue_note_done(session);
+    accounts_note_done(session);
     if (!session->running->guarded && !gtid && shows_data(&session->command))
         relay_note_leader_seen(session);
     return 0;

@@ -32,6 +32,7 @@ struct shared {
     struct places *places;                  /* at the servers, for max_server_connections */
     atomic_uint clients;                    /* connected now, for max_clients */
     atomic_uint_fast64_t settings_changes;  /* SET GLOBALs that passed */
+    atomic_uint_fast64_t account_changes;   /* statements that may have changed accounts */
     atomic_uint_fast64_t catalogue_changes; /* statements that may have changed the catalogue */
     atomic_uint ddl;                        /* statements that may have dropped a schema */
     struct mailbox *control;                /* of the control thread */
@@ -40,6 +41,8 @@ struct shared {
 /* What a worker tells the control thread; the functions are called in the worker's thread. */
 struct worker_requests {
     void (*reread_accounts)(void *context);
+    /* So many statements that may have changed accounts are through. */
+    void (*accounts_changed)(void *context, uint64_t changes);
     void (*suspect)(void *context, unsigned slot); /* a server failed a statement: probe it now */
     /* So many statements that may have changed the catalogue are through. */
     void (*catalogue_changed)(void *context, uint64_t changes);

@@ -44,7 +44,10 @@ struct account {
 struct accounts {
     atomic_uint references;
     uint64_t generation; /* grows with every reread */
-    bool name_resolve;   /* servers resolve names: 127.0.0.1 and ::1 are also `localhost` */
+    /* Statements of clients that may have changed accounts: so many were through when this was
+     * last found to hold, or when no server could be asked. Grows. */
+    atomic_uint_fast64_t changes;
+    bool name_resolve; /* servers resolve names: 127.0.0.1 and ::1 are also `localhost` */
     size_t count;
     struct account *list; /* sorted by accounts_finish() */
 };

@@ -195,6 +195,8 @@ static bool set_target_is_own(struct scan *scan)
     }
     bool own = id != WORD_GLOBAL && id != WORD_PASSWORD && id != WORD_TRANSACTION &&
                id != WORD_ROLE && id != WORD_STATEMENT && id != WORD_DEFAULT;
+    if (id == WORD_PASSWORD || id == WORD_DEFAULT)
+        scan->flags |= CLASS_ACCOUNTS;
     if (id == WORD_GLOBAL) {
         scan->flags |= CLASS_SET_GLOBAL;
         scan_skip(scan);
@@ -340,6 +342,7 @@ static void judge_ddl(struct scan *scan, bool create)
 static void judge_flush(struct scan *scan)
 {
     scan->quiet = true;
+    scan->flags |= CLASS_ACCOUNTS;
     scan_raise(scan, VERDICT_LEADER);
     for (; !scan_at_end(scan); scan_skip(scan)) {
         enum word_id word = scan_id(scan);

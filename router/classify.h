@@ -49,6 +49,8 @@ enum class_flags {
                                   shows or sets what Causeway has set on the servers for itself */
     CLASS_SET_STATEMENT = 1 << 15, /* SET STATEMENT … FOR: it reports variables that it puts back
                                       afterwards without saying so (measured) */
+    CLASS_ACCOUNTS = 1 << 16,      /* SET PASSWORD, SET DEFAULT ROLE, FLUSH: it may change what
+                                      logins and rights are (so may CLASS_DDL) */
     CLASS_DDL = 1 << 18,        /* the (first) statement commits the open transaction before it does
                                    anything, also one that is read only: CREATE, DROP, GRANT … */
     CLASS_BEGIN = 1 << 19,      /* the same: it begins a transaction that may write */

@@ -63,6 +63,10 @@ void cluster_reconfigure(struct cluster *cluster, const struct cluster_settings 
 /* Asks for the accounts again; rereads take a tenth of the time at most (and one a second at least
  * is allowed): what comes sooner waits for the next. */
 void cluster_reread_accounts(struct cluster *cluster);
+/* Accounts may be others than before; so many statements of clients that may have changed them are
+ * through (0: it was seen in the leader's log). A read that begins now, or soon after, finds it;
+ * accounts->changes tells when. */
+void cluster_accounts_changed(struct cluster *cluster, uint64_t changes);
 /* Views or tables may be others than before; `changes` statements of clients that may have changed
  * them are through. The answer, events.catalogue, has at least that count, though it may come
  * without anything having been read when no server answers. */

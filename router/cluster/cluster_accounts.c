@@ -18,10 +18,24 @@ static void accounts_hand_out(struct cluster *cluster)
     cluster->events.accounts(accounts_ref(cluster->accounts), cluster->events.context);
 }
 
+static void found_to_hold(struct cluster *cluster, uint64_t changes)
+{
+    if (cluster->accounts != NULL && changes > atomic_load(&cluster->accounts->changes))
+        atomic_store(&cluster->accounts->changes, changes);
+}
+
+/* Whoever waits for what is newer waits in vain. */
+static void answer_with_what_there_is(struct cluster *cluster)
+{
+    found_to_hold(cluster, cluster->accounts_changes_next);
+    cluster->answer_now = true;
+}
+
 static void accounts_take(struct cluster *cluster, struct accounts *accounts)
 {
     bool first = cluster->accounts_generation == 0;
 
+    atomic_store(&accounts->changes, cluster->accounts_changes);
     accounts->generation = ++cluster->accounts_generation;
     accounts_unref(cluster->accounts);
     cluster->accounts = accounts;
@@ -67,8 +81,10 @@ static void change_look_again(struct cluster *cluster, bool found)
     cluster->reread_again = false;
 }
 
-void cluster_accounts_changed(struct cluster *cluster)
+void cluster_accounts_changed(struct cluster *cluster, uint64_t changes)
 {
+    if (changes > cluster->accounts_changes_next)
+        cluster->accounts_changes_next = changes;
     cluster->reread_tries = CHANGE_TRIES;
     if (accounts_reader_busy(cluster->reader))
         cluster->reread_again = true;
@@ -86,6 +102,8 @@ static void on_read(struct accounts *accounts, const char *error, void *context)
         reread_rest(cluster);
     error_note(cluster, error != NULL ? error : "");
     change_look_again(cluster, accounts != NULL);
+    found_to_hold(cluster,
+                  error != NULL ? cluster->accounts_changes_next : cluster->accounts_changes);
     if (accounts != NULL)
         accounts_take(cluster, accounts);
     else if (wanted)
@@ -128,6 +146,8 @@ static void accounts_run(struct cluster *cluster, const struct server *server)
 {
     struct service_login login;
 
+    if (!accounts_reader_busy(cluster->reader))
+        cluster->accounts_changes = cluster->accounts_changes_next;
     cluster_login_of(server, &login);
     accounts_reader_target(cluster->reader, &login);
     accounts_reader_run(cluster->reader);
@@ -151,7 +171,7 @@ void cluster_reread_accounts(struct cluster *cluster)
         return;
     }
     if (server == NULL) {
-        cluster->answer_now = true;
+        answer_with_what_there_is(cluster);
         return;
     }
     uint64_t since_ms = now_ms - cluster->reread_ms;

@@ -238,7 +238,7 @@ static void on_moved(void *context)
 
 static void on_accounts_changed(void *context)
 {
-    cluster_accounts_changed(context);
+    cluster_accounts_changed(context, 0);
 }
 
 static void on_catalogue_changed(void *context)

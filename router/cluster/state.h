@@ -92,6 +92,9 @@ struct cluster {
     bool answer_now;            /* an answer is owed with what there is */
     bool reread_again;          /* they changed after the run under way had begun */
     unsigned reread_tries;      /* looks that are left for a change that was seen in the log */
+    uint64_t accounts_changes;  /* clients' statements that the run under way, or the last one, sees
+                                   the effects of */
+    uint64_t accounts_changes_next; /* that the next run will */
     char accounts_error_logged[256];
     /* catalogue */
     struct catalogue_reader *catalogue_reader;
@@ -118,9 +121,6 @@ void cluster_take_defaults(struct cluster *cluster, const char *defaults);
 void cluster_accounts_start(struct cluster *cluster);
 /* After a probe of `server` was answered. */
 void cluster_accounts_check(struct cluster *cluster, const struct server *server);
-/* A change of accounts was seen in the leader's log: a read that begins now, or soon after, finds
- * it. */
-void cluster_accounts_changed(struct cluster *cluster);
 /* Gives the answers that are owed. */
 void cluster_accounts_flush(struct cluster *cluster);
 void cluster_accounts_stop(struct cluster *cluster);

@@ -145,6 +145,43 @@ def test_dropped_account_is_refused(proxy, cluster, account):
     wait_until(lambda: old_is_refused(proxy, login), "the dropped account to be refused")
 
 
+def test_what_changes_through_causeway_holds_for_the_next_login(proxy):
+    """Also where a connection of that account is kept, and an account was read a moment ago."""
+    def login(password):
+        with contextlib.closing(proxy.connect(user="hasty", password=password)) as client:
+            cursor = client.cursor()
+            cursor.execute("SHOW MASTER STATUS")
+
+    def refused(password):
+        with pytest.raises(pymysql.err.OperationalError) as caught:
+            login(password)
+        return caught.value.args[0]
+
+    with contextlib.closing(proxy.connect(user="almighty", password="almighty-demo")) as admin:
+        try:
+            rows(admin, "CREATE OR REPLACE USER hasty@'%' IDENTIFIED BY 'old'")
+            rows(admin, "GRANT SELECT ON demo.* TO hasty@'%'")
+            for new in ("ALTER USER hasty@'%' IDENTIFIED BY 'new'", "SET PASSWORD FOR hasty@'%' = PASSWORD('new')"):
+                assert refused("old") == 1227  # of SHOW MASTER STATUS
+                rows(admin, "GRANT REPLICATION CLIENT ON *.* TO hasty@'%'")
+                login("old")
+                rows(admin, "REVOKE REPLICATION CLIENT ON *.* FROM hasty@'%'")
+                assert refused("old") == 1227
+                rows(admin, new)
+                assert refused("old") == 1045
+                assert refused("new") == 1227
+                rows(admin, "ALTER USER hasty@'%' ACCOUNT LOCK")
+                assert refused("new") == 4151
+                rows(admin, "ALTER USER hasty@'%' IDENTIFIED BY 'old' ACCOUNT UNLOCK")
+            rows(admin, "UPDATE mysql.global_priv SET Priv = JSON_SET(Priv, '$.access', 0, '$.account_locked', true)"
+                        " WHERE User='hasty'")
+            rows(admin, "FLUSH PRIVILEGES")
+            assert refused("old") == 4151
+        finally:
+            rows(admin, "DROP USER hasty@'%'")
+        assert refused("old") == 1045
+
+
 def test_locked_account(proxy, cluster, account):
     login = account("locked", clause="IDENTIFIED BY 'pw' ACCOUNT LOCK")
     assert same_refusal(cluster, proxy, **login) == (4151, "Access denied, this account is locked")

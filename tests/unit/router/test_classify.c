@@ -724,7 +724,7 @@ static void expect(const char *sql, unsigned mode, enum class_target target, uin
     /* Shown below, and in test_classify_marks.c. */
     const uint32_t elsewhere = CLASS_ON_REQUEST | CLASS_PLAIN_READ | CLASS_SEMI_READ | CLASS_DDL |
                                CLASS_BEGIN | CLASS_SET_GLOBAL | CLASS_VARIABLE_READ |
-                               CLASS_DIAGNOSTICS;
+                               CLASS_DIAGNOSTICS | CLASS_ACCOUNTS;
     uint32_t got = class.flags & ~elsewhere & ~unseen;
     ck_assert_msg(class.target == target && got == flags,
                   "target %d flags %#x, expected %d %#x: %s", class.target, got, target, flags,

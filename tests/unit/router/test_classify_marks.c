@@ -245,8 +245,15 @@ START_TEST(reads_but_for_variables_and_global_settings_are_marked)
         {"GET DIAGNOSTICS @n = NUMBER", CLASS_DIAGNOSTICS},
         {"SELECT ROW_COUNT()", 0},
         {"SELECT trace FROM information_schema.optimizer_trace", 0},
+        {"SET PASSWORD = PASSWORD('x')", CLASS_ACCOUNTS},
+        {"SET PASSWORD FOR a = PASSWORD('x')", CLASS_ACCOUNTS},
+        {"SET DEFAULT ROLE r", CLASS_ACCOUNTS},
+        {"FLUSH PRIVILEGES", CLASS_ACCOUNTS},
+        {"SET a = DEFAULT", 0},
+        {"INSERT INTO password VALUES (1)", 0},
     };
-    const uint32_t both = CLASS_VARIABLE_READ | CLASS_SET_GLOBAL | CLASS_DIAGNOSTICS;
+    const uint32_t both =
+        CLASS_VARIABLE_READ | CLASS_SET_GLOBAL | CLASS_DIAGNOSTICS | CLASS_ACCOUNTS;
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct statement_class class;
         classify(span_text(rows[i].sql), 0, &class);
