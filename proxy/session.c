@@ -7,6 +7,7 @@
 #include "proxy/leaving.h"
 #include "proxy/lend.h"
 #include "proxy/proto/reply.h"
+#include "proxy/replica.h"
 #include "proxy/session_warnings.h"
 #include "proxy/worker.h"
 
@@ -181,7 +182,10 @@ static void release_or_drop(struct session *session, struct backend **place, con
     if (!backend)
         return;
     bool in_use = session->running == backend && session->state > SESSION_COMMAND;
-    if (in_use || backend->state != BACKEND_READY) {
+    if (in_use && replica_streams(session)) { /* without end, and its server listens no more */
+        *place = NULL;
+        backend_close(backend, why);
+    } else if (in_use || backend->state != BACKEND_READY) {
         *place = NULL;
         leaving_abandon(backend, why);
     } else if (session->sticky & STICKY_READS || session->trx == backend) {

