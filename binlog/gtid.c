@@ -93,19 +93,28 @@ int gtid_list_next(struct span *text, struct gtid *gtid)
     return text->len > 0 ? 1 : -EINVAL; /* a comma with nothing behind it */
 }
 
-int gtid_vector_parse(struct span text, struct gtid_vector *vector)
+int gtid_vector_parse_part(struct span text, struct gtid_vector *vector)
 {
     struct gtid_vector parsed = {.count = 0};
     struct gtid gtid;
+    int left_out = 0;
     int more;
 
-    while ((more = gtid_list_next(&text, &gtid)) > 0) {
-        int result = gtid_vector_raise(&parsed, &gtid);
-        if (result < 0)
-            return result;
-    }
+    while ((more = gtid_list_next(&text, &gtid)) > 0)
+        left_out |= gtid_vector_raise(&parsed, &gtid) < 0;
     if (more < 0)
         return more;
+    *vector = parsed;
+    return left_out;
+}
+
+int gtid_vector_parse(struct span text, struct gtid_vector *vector)
+{
+    struct gtid_vector parsed;
+    int result = gtid_vector_parse_part(text, &parsed);
+
+    if (result != 0)
+        return result < 0 ? result : -E2BIG;
     *vector = parsed;
     return 0;
 }

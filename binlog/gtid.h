@@ -30,6 +30,9 @@ size_t gtid_print(const struct gtid *gtid, char out[GTID_TEXT_MAX]);
 /* A list "0-1-5,1-2-9", blanks and newlines around the commas allowed, empty allowed. -EINVAL;
  * -E2BIG for more than GTID_DOMAINS_MAX domains. A domain named twice keeps its higher sequence. */
 int gtid_vector_parse(struct span text, struct gtid_vector *vector);
+/* The same for a server's position, of which a part is a lower bound: 1 when domains had no room
+ * and were left out. */
+int gtid_vector_parse_part(struct span text, struct gtid_vector *vector);
 /* Cuts the next GTID off such a list, in which a domain may be named more than once (as in
  * @@gtid_binlog_state, once for each server id): 1, 0 at its end, -EINVAL. */
 int gtid_list_next(struct span *text, struct gtid *gtid);

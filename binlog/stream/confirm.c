@@ -7,6 +7,7 @@
 #include "proxy/base/memory.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -125,13 +126,15 @@ static bool answer_take(struct poll *poll, struct span text)
     struct confirm *confirm = poll->confirm;
     struct gtid_vector seen;
     bool first = !confirm->has_position;
+    int left_out;
     int rose;
 
-    if (text.data == NULL || gtid_vector_parse(text, &seen) < 0) {
+    left_out = text.data == NULL ? -EINVAL : gtid_vector_parse_part(text, &seen);
+    if (left_out < 0) {
         incarnation_lost(confirm, "@@gtid_slave_pos could not be understood");
         return false;
     }
-    if (!gtid_vector_covers(&seen, &poll->last)) {
+    if (!left_out && !gtid_vector_covers(&seen, &poll->last)) {
         confirm_restart(confirm, "@@gtid_slave_pos went back");
         return false;
     }

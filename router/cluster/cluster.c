@@ -319,7 +319,7 @@ static void on_asking(void *context)
 /* A position that was confirmed before the probe was sent can't be missing from its answer. */
 static void regression_check(struct server *server)
 {
-    if (server->confirm == NULL ||
+    if (server->confirm == NULL || !server->last.slave_pos_whole ||
         server->before_generation !=
             positions_generation(server->cluster->positions, server->slot) ||
         gtid_vector_covers(&server->last.slave_pos, &server->before))

@@ -227,10 +227,12 @@ static bool variables_read(const struct service_reply *reply, struct probe_resul
     service_reply_text(reply, VARIABLE_TRACKED, result->tracked_variables,
                        sizeof(result->tracked_variables));
     service_reply_text(reply, VARIABLE_DEFAULTS, result->defaults, sizeof(result->defaults));
-    return gtid_vector_parse(service_reply_cell(reply, VARIABLE_GTID_BINLOG_POS),
-                             &result->binlog_pos) == 0 &&
-           gtid_vector_parse(service_reply_cell(reply, VARIABLE_GTID_SLAVE_POS),
-                             &result->slave_pos) == 0;
+    int binlog = gtid_vector_parse_part(service_reply_cell(reply, VARIABLE_GTID_BINLOG_POS),
+                                        &result->binlog_pos);
+    int slave = gtid_vector_parse_part(service_reply_cell(reply, VARIABLE_GTID_SLAVE_POS),
+                                       &result->slave_pos);
+    result->slave_pos_whole = slave == 0;
+    return binlog >= 0 && slave >= 0;
 }
 
 static void on_variables(struct service_conn *conn, struct service_reply *reply, void *context)

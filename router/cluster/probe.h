@@ -30,8 +30,9 @@ struct probe_result {
     bool parallel;            /* slave_parallel_threads > 0 */
     char log_filter[WHY_MAX]; /* Binlog_Do_DB or Binlog_Ignore_DB; "" for none, or not known */
     struct gtid_vector binlog_pos;
-    struct gtid_vector slave_pos;
-    bool channels_known; /* false: SLAVE MONITOR is missing */
+    struct gtid_vector slave_pos; /* this one and the one above may be cut … */
+    bool slave_pos_whole;         /* … this one is not */
+    bool channels_known;          /* false: SLAVE MONITOR is missing */
     unsigned channel_count;
     struct replication_channel channels[CHANNELS_MAX];
 };
