@@ -612,14 +612,22 @@ def small_log_fixture(source):
     return log.path
 
 
+def event_ends(log):
+    """Where a log may end; the length of an event is in its header."""
+    end = 4
+    while end < len(log):
+        yield end
+        end += int.from_bytes(log[end + 9:end + 13], "little")
+    yield end
+
+
 @pytest.mark.core
 @pytest.mark.parametrize("printed_as", ["text", "json", "sql"])
 def test_a_log_that_is_cut_off_is_printed_up_to_there(small_log, tmp_path, printed_as):
     whole = small_log.read_bytes()
     complete, _ = causeway(f"--format={printed_as}", small_log)
     cut = tmp_path / small_log.name
-    ends = {int(line.split(":", 1)[1].split(" ")[0]) for line in
-            causeway(small_log)[0].decode().splitlines() if line.startswith(small_log.name)} | {len(whole)}
+    ends = set(event_ends(whole))
     lines = complete.splitlines()
     for size in range(0, len(whole), 97 if SANITIZED else 43):
         cut.write_bytes(whole[:size])
