@@ -278,8 +278,12 @@ static struct shared *shared_by_runs(void)
 
 static void open_lab(struct lab *lab, struct config *config, uint8_t circumstances)
 {
-    struct worker_requests requests = {ask_accounts, ignore_slot, ignore_changes, visit_nobody,
-                                       lab};
+    struct worker_requests requests = {.reread_accounts = ask_accounts,
+                                       .accounts_changed = ignore_changes,
+                                       .suspect = ignore_slot,
+                                       .catalogue_changed = ignore_changes,
+                                       .visit = visit_nobody,
+                                       .context = lab};
     struct sockaddr_un address;
     socklen_t len;
     lab->listener = listen_somewhere(&address, &len);
