@@ -59,6 +59,15 @@ function workloads.own_reads()
   end
 end
 
+-- One write of one's own, and reads that it must not make dearer.
+function workloads.write_then_reads()
+  written = written + 1
+  connection:query("UPDATE bench SET k=" .. written .. " WHERE id=" .. sysbench.tid + 1)
+  for _ = 1, 20 do
+    workloads.point_text()
+  end
+end
+
 function workloads.connect()
   connection:disconnect()
   connection = driver:connect()
