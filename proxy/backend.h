@@ -140,8 +140,10 @@ void backend_set_up_again(struct backend *backend);
 /* Hands a connection to another owner. */
 void backend_adopt(struct backend *backend, const struct backend_events *events, void *owner);
 
-/* The set-up as one COM_QUERY packet, for a connection with needs_setup. */
-void backend_setup_packet(const struct backend *backend, struct buf *out);
+/* The set-up as one COM_QUERY packet, for a connection with needs_setup. `schema_charset`: with the
+ * character set of the schema that it is in, which a reset takes away while it keeps the schema
+ * (measured). */
+void backend_setup_packet(const struct backend *backend, bool schema_charset, struct buf *out);
 
 /* For the files that implement the login (backend_auth.c, backend_setup.c) and this one. */
 void backend_fail(struct backend *backend, uint16_t code, const char *sqlstate, const char *format,

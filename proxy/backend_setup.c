@@ -31,7 +31,7 @@ void backend_write_out(struct backend *backend, struct buf *out)
                      strerror(-error));
 }
 
-void backend_setup_packet(const struct backend *backend, struct buf *out)
+void backend_setup_packet(const struct backend *backend, bool schema_charset, struct buf *out)
 {
     size_t begin = packet_begin(out);
     buf_append_u8(out, COM_QUERY);
@@ -48,6 +48,8 @@ void backend_setup_packet(const struct backend *backend, struct buf *out)
             buf_append_text(out,
                             ", @@session.sql_mode=CONCAT(@@session.sql_mode, ',IGNORE_SPACE')");
     }
+    if (schema_charset && backend->has_schema)
+        buf_append_text(out, ", @@session.collation_database=DEFAULT");
     packet_end(out, begin, 0);
 }
 
@@ -67,7 +69,7 @@ void backend_setup_start(struct backend *backend, bool reset)
         packet_end(&out, begin, 0);
         backend->setup_replies_due++;
     }
-    backend_setup_packet(backend, &out);
+    backend_setup_packet(backend, reset, &out);
     if (backend->guarded && !reset) {
         free(backend->confirmed);
         backend->confirmed = memory_zalloc(sizeof(*backend->confirmed));

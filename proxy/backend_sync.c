@@ -65,6 +65,31 @@ static void add_insert_id(struct session *session, struct backend *backend, stru
     backend->spotless = false;
 }
 
+static void add_role(struct session *session, struct backend *backend, struct buf *out)
+{
+    struct buf sql = {0};
+    sessvars_replay_role(&session->vars, backend->vars_version, &sql);
+    if (sql.len) {
+        add_command(session, out, COM_QUERY, buf_span(&sql));
+        backend->tainted = true; /* a role outlasts a reset (measured) */
+    }
+    buf_free(&sql);
+}
+
+/* Who is in the schema already must leave it first: else the server does not look what ALTER
+ * DATABASE has made of its character set meanwhile (measured). */
+static void add_schema(struct session *session, struct backend *backend, struct buf *out)
+{
+    const char *schema = session->vars.schema;
+    if (!schema || session->vars.schema_version <= backend->vars_version ||
+        backend_is_in_schema(backend, schema))
+        return;
+    if (backend->has_schema && (!backend->schema || strcmp(backend->schema, schema) == 0))
+        add_command(session, out, COM_INIT_DB, span_text("information_schema"));
+    add_command(session, out, COM_INIT_DB, span_text(schema));
+    backend_note_schema(backend, schema);
+}
+
 static void add_variables(struct session *session, struct backend *backend, struct buf *out)
 {
     struct buf sql = {0};
@@ -72,6 +97,8 @@ static void add_variables(struct session *session, struct backend *backend, stru
     if (sql.len) {
         add_command(session, out, COM_QUERY, buf_span(&sql));
         backend->spotless = false;
+        if (sessvars_set_schema_charset(&session->vars)) /* until it is entered again */
+            backend_note_schema(backend, NULL);
     }
     sql.len = 0;
     user_vars_replay(&session->user_vars, backend->vars_version, &sql);
@@ -79,19 +106,7 @@ static void add_variables(struct session *session, struct backend *backend, stru
         add_command(session, out, COM_QUERY, buf_span(&sql));
         backend->spotless = false;
     }
-    sql.len = 0;
-    sessvars_replay_role(&session->vars, backend->vars_version, &sql);
-    if (sql.len) {
-        add_command(session, out, COM_QUERY, buf_span(&sql));
-        backend->tainted = true; /* a role outlasts a reset (measured) */
-    }
     buf_free(&sql);
-    const char *schema = session->vars.schema;
-    if (schema && session->vars.schema_version > backend->vars_version &&
-        !backend_is_in_schema(backend, schema)) {
-        add_command(session, out, COM_INIT_DB, span_text(schema));
-        backend_note_schema(backend, schema);
-    }
     backend->vars_version = session->vars.version;
 }
 
@@ -183,6 +198,11 @@ static void compose(struct session *session, struct backend *backend, struct buf
         backend->needs_setup = true;
     }
     if (backend->needs_reset) {
+        if (session->vars.bare_schema) {
+            add_role(session, backend, out);
+            add_schema(session, backend, out);
+            backend_note_schema(backend, NULL);
+        }
         add_command(session, out, COM_RESET_CONNECTION, (struct span){0});
         backend->needs_reset = false;
         backend->needs_setup = true;
@@ -191,7 +211,8 @@ static void compose(struct session *session, struct backend *backend, struct buf
         backend->settings = worker_settings(session->worker);
     }
     if (backend->needs_setup) {
-        backend_setup_packet(backend, out);
+        bool schema_charset = (was_reset || backend->guarded) && !session->vars.bare_schema;
+        backend_setup_packet(backend, schema_charset, out);
         if (backend->guarded) /* it sets defaults, too */
             backend->vars_version = 0;
         command->prelude_due++;
@@ -208,8 +229,12 @@ static void compose(struct session *session, struct backend *backend, struct buf
         add_insert_id(session, backend, out);
     if (backend->single_statements != session->single_statements)
         add_option(session, backend, out);
-    if (backend->vars_version < session->vars.version)
+    if (backend->vars_version < session->vars.version) {
+        add_role(session, backend, out); /* it may be what gives the right to enter the schema */
+        if (!session->vars.bare_schema)
+            add_schema(session, backend, out);
         add_variables(session, backend, out);
+    }
     if (meets_tracking(command, backend))
         add_wanted(session, backend, out);
     if (must_prepare(session, backend)) {

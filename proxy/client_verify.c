@@ -166,8 +166,10 @@ static void restore_former(struct session *session)
     session->identity = login->former;
     login->former = NULL;
     session->collation = login->former_collation;
-    if (login->former_schema)
+    if (login->former_schema) {
         sessvars_set_schema(&session->vars, span_text(login->former_schema));
+        session->vars.bare_schema = true;
+    }
     if (login->former_role)
         sessvars_set_role(&session->vars, span_text(login->former_role));
 }

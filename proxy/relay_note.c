@@ -357,6 +357,16 @@ static void note_collation(struct session *session)
     session->vars.names_collate = collates && has_word(sql, "ames", "AMES");
 }
 
+static void note_alter(struct session *session)
+{
+    struct backend *backend = session->running;
+    bool in_step = backend->vars_version == session->vars.version;
+    if (session->command.flags & CLASS_DDL && session->command.code != COM_STMT_PREPARE)
+        sessvars_note_alter(&session->vars, session_sql(session), session_lex_mode(session));
+    if (in_step)
+        backend->vars_version = session->vars.version;
+}
+
 static void note_reset(struct session *session)
 {
     if (session->sticky &
@@ -371,6 +381,7 @@ static void note_reset(struct session *session)
     sessvars_reset(&session->vars);
     user_vars_free(&session->user_vars);
     session->leader->needs_setup = true;
+    backend_note_schema(session->leader, NULL); /* its character set is gone */
     session->leader->vars_version = session->vars.version;
     if (session->reader)
         session->reader->needs_reset = true;
@@ -406,6 +417,7 @@ void relay_note_end(struct session *session)
     if (command->failed)
         return;
     note_collation(session);
+    note_alter(session);
     if (command->code == COM_RESET_CONNECTION)
         note_reset(session);
 }

@@ -3,8 +3,10 @@
 
 #include "proxy/base/memory.h"
 #include "proxy/proto/definitions.h"
+#include "router/reading.h"
 
 #include <stdlib.h>
+#include <strings.h>
 
 struct sessvar {
     struct sessvar *next;
@@ -112,6 +114,7 @@ void sessvars_reset(struct sessvars *vars)
     vars->auto_is_null = false;
     vars->names_collate = false;
     vars->leader_only = vars->unlogged;
+    vars->bare_schema = vars->schema != NULL;
 }
 
 /* Takes the variable out of the list; NULL when it is not there. */
@@ -146,11 +149,61 @@ static struct sessvar *set_variable(struct sessvars *vars, struct span name, str
     return var;
 }
 
+static void drop_variable(struct sessvars *vars, const char *name)
+{
+    struct sessvar *var = take(vars, span_text(name));
+    if (!var)
+        return;
+    free(var->value);
+    free(var);
+}
+
+static void enter_schema(struct sessvars *vars)
+{
+    drop_variable(vars, "character_set_database");
+    drop_variable(vars, "collation_database");
+    vars->bare_schema = false;
+    vars->schema_version = ++vars->version;
+}
+
 void sessvars_set_schema(struct sessvars *vars, struct span schema)
 {
     free(vars->schema);
     vars->schema = schema.len ? memory_strndup(schema.data, schema.len) : NULL;
-    vars->schema_version = ++vars->version;
+    enter_schema(vars);
+}
+
+/* An option of ALTER DATABASE: no name was given. */
+static bool is_schema_option(const struct token *token)
+{
+    static const char *const options[] = {"default", "character", "charset",
+                                          "char",    "collate",   "comment"};
+    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+        if (token_is_word(token, options[i]))
+            return true;
+    return false;
+}
+
+static bool names_schema(const struct token *token, const char *schema)
+{
+    struct span name = token->text;
+    if (token->kind == TOKEN_QUOTED && name.len > 2)
+        name = span_of(name.data + 1, name.len - 2);
+    return name.len == strlen(schema) &&
+           strncasecmp((const char *)name.data, schema, name.len) == 0;
+}
+
+void sessvars_note_alter(struct sessvars *vars, struct span sql, unsigned lex_mode)
+{
+    struct reading reading;
+    reading_start(&reading, sql, lex_mode);
+    if (!vars->schema || !token_is_word(&reading.token, "alter") ||
+        !(token_is_word(&reading.next, "database") || token_is_word(&reading.next, "schema")))
+        return;
+    reading_step(&reading);
+    reading_step(&reading);
+    if (is_schema_option(&reading.token) || names_schema(&reading.token, vars->schema))
+        enter_schema(vars);
 }
 
 void sessvars_set_collation(struct sessvars *vars, struct span collation)
@@ -375,6 +428,11 @@ static const struct sessvar *find(const struct sessvars *vars, const char *name)
     while (var && strcmp(var->name, name) != 0)
         var = var->next;
     return var;
+}
+
+bool sessvars_set_schema_charset(const struct sessvars *vars)
+{
+    return find(vars, "character_set_database") || find(vars, "collation_database");
 }
 
 /* Of that character set (the names of collations begin with it). */

@@ -35,8 +35,10 @@ struct sessvars {
     char *schema;          /* the current one; NULL: none */
     uint64_t version;      /* of the last change */
     uint64_t schema_version;
-    unsigned asks; /* enum sessvars_ask: what must be asked before anything else runs */
-    char *role;    /* that SET ROLE chose, empty: none; NULL: the login's */
+    bool bare_schema; /* the session was reset since it entered its schema: character_set_database
+                         and collation_database are the server's */
+    unsigned asks;    /* enum sessvars_ask: what must be asked before anything else runs */
+    char *role;       /* that SET ROLE chose, empty: none; NULL: the login's */
     uint64_t role_version;
     struct {
         char *variables; /* a list of names; NULL: the server's own default */
@@ -96,7 +98,14 @@ void sessvars_replay_wanted(const struct sessvars *vars, const char *usual, bool
 /* The collation that the client asks for at login (its number in information_schema.COLLATIONS). */
 void sessvars_set_login_collation(struct sessvars *vars, uint16_t collation);
 
-/* Sets the schema that the session asks for at login. */
+/* Was a variable set that entering the schema sets as well? */
+bool sessvars_set_schema_charset(const struct sessvars *vars);
+
+/* A statement that passed: ALTER DATABASE of the current schema changes what entering it sets. */
+void sessvars_note_alter(struct sessvars *vars, struct span sql, unsigned lex_mode);
+
+/* Sets the schema that the session asks for at login; also character_set_database and
+ * collation_database are that schema's from here on. */
 void sessvars_set_schema(struct sessvars *vars, struct span schema);
 
 /* Appends one SET statement that replays all variable changes after `since`, in their order; on a

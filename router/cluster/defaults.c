@@ -14,6 +14,7 @@
     X(old_mode, 1)                                                                                 \
     X(time_zone, 1)                                                                                \
     X(collation_server, 1)                                                                         \
+    X(collation_database, 1)                                                                       \
     X(character_set_filesystem, 1)                                                                 \
     X(lc_messages, 1)                                                                              \
     X(lc_time_names, 1)                                                                            \

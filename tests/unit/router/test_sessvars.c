@@ -174,9 +174,46 @@ START_TEST(the_schema_is_followed)
     check_replay(&vars, 0, "");
     sessvars_reset(&vars);
     ck_assert_str_eq(vars.schema, "shop");
+    ck_assert(vars.bare_schema);
     entry.value = span_text("");
     ck_assert(sessvars_track(&vars, &entry));
     ck_assert_ptr_null(vars.schema);
+    sessvars_free(&vars);
+}
+END_TEST
+
+static const struct {
+    const char *sql;
+    bool alters; /* … the schema `shop` */
+} alterations[] = {
+    {"ALTER DATABASE shop CHARACTER SET greek", true},
+    {"alter schema `shop` collate utf8mb4_bin", true},
+    {"/* x */ ALTER DATABASE SHOP COMMENT 'x'", true},
+    {"ALTER DATABASE CHARACTER SET greek", true},
+    {"ALTER DATABASE DEFAULT COLLATE = utf8mb4_bin", true},
+    {"ALTER DATABASE shop2 CHARACTER SET greek", false},
+    {"ALTER DATABASE sho CHARACTER SET greek", false},
+    {"ALTER DATABASE", false},
+    {"ALTER TABLE shop COMMENT 'x'", false},
+    {"DROP DATABASE shop", false},
+    {"", false},
+};
+
+/* Entering it sets its character set: so it is entered again, and what was set before is over. */
+START_TEST(an_altered_schema_is_entered_again)
+{
+    struct sessvars vars;
+    sessvars_init(&vars);
+    sessvars_note_alter(&vars, span_text(alterations[_i].sql), 0);
+    ck_assert_uint_eq(vars.version, 0);
+    sessvars_set_schema(&vars, span_text("shop"));
+    track(&vars, "collation_database", "greek_bin");
+    ck_assert(sessvars_set_schema_charset(&vars));
+    uint64_t before = vars.schema_version;
+    sessvars_note_alter(&vars, span_text(alterations[_i].sql), 0);
+    ck_assert_int_eq(vars.schema_version > before, alterations[_i].alters);
+    ck_assert_int_eq(sessvars_set_schema_charset(&vars), !alterations[_i].alters);
+    ck_assert_str_eq(vars.schema, "shop");
     sessvars_free(&vars);
 }
 END_TEST
@@ -411,6 +448,7 @@ int main(void)
     tcase_add_loop_test(tcase, changes_are_replayed_in_order, 0, COUNT(sequences));
     tcase_add_test(tcase, every_change_has_the_next_version);
     tcase_add_test(tcase, the_schema_is_followed);
+    tcase_add_loop_test(tcase, an_altered_schema_is_entered_again, 0, COUNT(alterations));
     tcase_add_loop_test(tcase, other_entries_change_nothing, 0, 5);
     tcase_add_test(tcase, some_are_for_leaders_alone);
     tcase_add_test(tcase, a_role_outlasts_a_reset);

@@ -8,7 +8,8 @@
 
 /* In the order of the table: texts first, then numbers, then what is not set. */
 #define VALUES(mode, division)                                                                     \
-    mode "||SYSTEM|utf8mb4_general_ci|binary|en_US|en_US|InnoDB|REPEATABLE-READ|18446744073709551" \
+    mode "||SYSTEM|utf8mb4_general_ci|utf8mb4_general_ci|binary|en_US|en_US|InnoDB|REPEATABLE-"    \
+         "READ|18446744073709551"                                                                  \
          "615|1|18446744073709551615|0|1|0|1|0|1|1|1|" division                                    \
          "|0|1048576|64|1000|1024|0.000000|1|86400|1|d41d8cd98f00b204e9800998ecf8427e"
 
