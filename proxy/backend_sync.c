@@ -10,6 +10,7 @@
 #include "proxy/proto/command.h"
 #include "proxy/proto/reply.h"
 #include "proxy/proto/text_rows.h"
+#include "proxy/reading_trx.h"
 #include "proxy/session.h"
 #include "proxy/worker.h"
 #include "router/cluster/defaults.h"
@@ -56,10 +57,10 @@ static void add_beginnings(struct session *session, struct backend *backend, str
     backend->anew = false;
 }
 
-static void add_insert_id(struct session *session, struct backend *backend, struct buf *out)
+static void add_transaction(struct session *session, struct backend *backend, struct buf *out)
 {
     struct buf sql = {0};
-    buf_printf(&sql, "SET @@session.last_insert_id=%" PRIu64, session->aftermath.insert_id);
+    reading_trx_begin_sql(session, &sql);
     add_command(session, out, COM_QUERY, buf_span(&sql));
     buf_free(&sql);
     backend->spotless = false;
@@ -163,19 +164,9 @@ static void add_wanted(struct session *session, struct backend *backend, struct 
     command->own_tracking = !mixed;
 }
 
-/* START TRANSACTION READ ONLY, on a follower: what speaks of the leader's last insert may follow.
- */
-static bool opens_reading(const struct session *session, const struct backend *backend)
-{
-    const struct command *command = &session->command;
-    return backend->guarded && command->read && !command->repeatable && !command->requested &&
-           command->code == COM_QUERY && session->trx != backend;
-}
-
 static bool in_step(const struct session *session, const struct backend *backend)
 {
-    return !(session->aftermath.insert_id && opens_reading(session, backend)) &&
-           !meets_tracking(&session->command, backend) &&
+    return !session->command.moves_trx && !meets_tracking(&session->command, backend) &&
            backend->vars_version == session->vars.version && !backend->needs_setup &&
            !backend->needs_reset && !backend->anew &&
            backend->single_statements == session->single_statements &&
@@ -225,8 +216,6 @@ static void compose(struct session *session, struct backend *backend, struct buf
     }
     if (backend->anew)
         add_beginnings(session, backend, out, was_reset);
-    if (session->aftermath.insert_id && opens_reading(session, backend))
-        add_insert_id(session, backend, out);
     if (backend->single_statements != session->single_statements)
         add_option(session, backend, out);
     if (backend->vars_version < session->vars.version) {
@@ -237,6 +226,8 @@ static void compose(struct session *session, struct backend *backend, struct buf
     }
     if (meets_tracking(command, backend))
         add_wanted(session, backend, out);
+    if (command->moves_trx)
+        add_transaction(session, backend, out);
     if (must_prepare(session, backend)) {
         add_command(session, out, COM_STMT_PREPARE, buf_span(&command->statement->sql));
         backend->spotless = false;
@@ -253,7 +244,7 @@ static bool ask_leader(struct session *session)
         "CAST(CONVERT(@@session.session_track_system_variables USING utf8mb4) AS BINARY), "
         "CAST(CONVERT(COALESCE(CURRENT_ROLE(), '') USING utf8mb4) AS BINARY), "
         "CAST(CONVERT(@@session.session_track_transaction_info USING utf8mb4) AS BINARY), "
-        "@@session.session_track_schema, @@session.session_track_state_change, LAST_INSERT_ID()";
+        "@@session.session_track_schema, @@session.session_track_state_change";
     struct backend *leader = session->leader;
     unsigned asks = session->vars.asks;
     if (session->running == leader)
@@ -367,8 +358,6 @@ enum step step_prelude(struct session *session)
             "Parameters that were sent ahead are lost: their server failed, or there was none");
     if (backend->expired)
         return speak_expired(session, backend);
-    if (opens_reading(session, backend) && session->leader && !session->aftermath.insert_id_known)
-        session->vars.asks |= SESSVARS_ASK_INSERT_ID;
     if (session->vars.asks && ask_leader(session))
         return STEP_WAIT;
     forget_other_session(command, backend);
@@ -508,8 +497,6 @@ static void take_values(struct session *session, struct reader *row)
     struct span transaction = text_rows_cell(row);
     struct span schema = text_rows_cell(row);
     struct span state_change = text_rows_cell(row);
-    if (vars->asks & SESSVARS_ASK_INSERT_ID)
-        keep_note_insert_id(session, text_rows_number(row));
     if (row->bad)
         return;
     if (vars->asks & SESSVARS_ASK_COLLATION)
@@ -576,6 +563,8 @@ enum step step_wait_prelude(struct session *session)
     if (taken > 0) {
         session->worker->prelude.len = 0;
         session_enter(session, SESSION_SEND);
+        if (command->moves_trx)
+            reading_trx_moved(session);
     }
     return STEP_MORE;
 }

@@ -158,7 +158,8 @@ static bool judge(struct session *session, struct span sql, struct statement_cla
     command->flags = class->flags;
     command->digest = class->digest;
     command->previous = class->target == CLASS_PREVIOUS;
-    command->read = class->target == CLASS_READ || class->target == CLASS_READ_TRX;
+    command->opens_trx = class->target == CLASS_READ_TRX;
+    command->read = class->target == CLASS_READ || command->opens_trx;
     command->repeatable = class->target == CLASS_READ;
     if (class->flags & CLASS_VARIABLE_READ && command->code == COM_QUERY &&
         user_vars_known(&session->user_vars, sql, session_lex_mode(session)))

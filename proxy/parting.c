@@ -1,8 +1,11 @@
 /* What a connection is asked before its session parts with it: see parting.h. */
 #include "proxy/parting.h"
 
+#include "proxy/base/clock.h"
 #include "proxy/lend.h"
+#include "proxy/proto/capability.h"
 #include "proxy/proto/command.h"
+#include "proxy/proto/reply.h"
 #include "proxy/proto/text_rows.h"
 #include "proxy/session_warnings.h"
 #include "proxy/worker.h"
@@ -20,16 +23,22 @@ enum { COUNTS = 3, NAMES = 2 }; /* columns of the answers */
 
 /* --- the questions --- */
 
-static void ask(struct backend *backend, enum parting parting, const struct buf *sql)
+static int say(struct backend *backend, enum parting parting, struct span sql)
 {
     struct buf out = {0};
     size_t begin = packet_begin(&out);
     buf_append_u8(&out, COM_QUERY);
-    buf_append_span(&out, buf_span(sql));
+    buf_append_span(&out, sql);
     packet_end(&out, begin, 0);
     backend->parting = parting;
     int error = stream_write_span(&backend->stream, buf_span(&out));
     buf_free(&out);
+    return error;
+}
+
+static void ask(struct backend *backend, enum parting parting, const struct buf *sql)
+{
+    int error = say(backend, parting, buf_span(sql));
     if (error)
         backend_fail(backend, 2013, "08S01", "%s", strerror(-error));
 }
@@ -154,6 +163,7 @@ static int take_answer(struct backend *backend, struct text_rows *rows, struct s
     case PARTING_WARNINGS: return take_warnings(backend, packets, sql);
     case PARTING_NAMES: return take_names(backend->owner, rows, sql);
     case PARTING_VALUES: return take_values(backend->owner, rows);
+    case PARTING_ROLLBACK:
     case PARTING_NOT: break;
     }
     return -EPROTO;
@@ -178,6 +188,10 @@ static void give(struct backend *backend)
         session_run(session);
         return;
     }
+    if (backend->worker->config->policy.pooling != POOLING_TRANSACTION)
+        return;
+    if (!backend->idle_since_ms)
+        backend->idle_since_ms = clock_now_ms();
     list_append(&backend->worker->pool.lent[backend->slot], &backend->node);
     lend_wake(backend->worker, backend->slot);
 }
@@ -190,9 +204,28 @@ static int take_error(struct backend *backend, struct buf *sql)
     case PARTING_NAMES:
     case PARTING_VALUES: unreadable(backend->owner); return PARTING_NOT;
     case PARTING_COUNTS:
+    case PARTING_ROLLBACK:
     case PARTING_NOT: break;
     }
     return -EPROTO;
+}
+
+/* The answer to ROLLBACK. */
+static void take_rolled_back(struct backend *backend)
+{
+    struct span payload;
+    uint8_t seq;
+    struct ok_reply ok;
+    int whole = backend_peek_packet(backend, &payload, &seq);
+    if (whole == 0)
+        return;
+    if (whole < 0 || ok_parse(payload, &ok) || ok.status & SERVER_STATUS_IN_TRANS) {
+        backend_fail(backend, 2027, "HY000", "its transaction does not end");
+        return;
+    }
+    backend->status = ok.status;
+    stream_consume(&backend->stream, PACKET_HEADER_BYTES + payload.len);
+    give(backend);
 }
 
 /* The answer that was received, or its beginning. */
@@ -232,7 +265,10 @@ static void on_readable(struct backend *backend)
         backend_fail(backend, 2013, "08S01", "the server closed the connection");
         return;
     }
-    take_received(backend, &sql);
+    if (backend->parting == PARTING_ROLLBACK)
+        take_rolled_back(backend);
+    else
+        take_received(backend, &sql);
     buf_free(&sql);
 }
 
@@ -250,13 +286,25 @@ static void on_failed(struct backend *backend)
 static const struct backend_events parting_events = {on_other, on_readable, on_other, on_failed,
                                                      NULL};
 
+static void begin(struct backend *backend)
+{
+    list_remove(&backend->node);
+    backend->worker->pool.parting++;
+    backend_adopt(backend, &parting_events, backend->owner);
+}
+
+void parting_roll_back(struct backend *backend)
+{
+    begin(backend);
+    /* A broken connection is heard of from the loop, not in the middle of a command. */
+    (void)!say(backend, PARTING_ROLLBACK, span_text("ROLLBACK"));
+}
+
 void parting_ask(struct backend *backend)
 {
     struct buf sql = {0};
-    list_remove(&backend->node);
-    backend->worker->pool.parting++;
+    begin(backend);
     backend->worker->counters.server_partings++;
-    backend_adopt(backend, &parting_events, backend->owner);
     buf_append_text(&sql, "SELECT LAST_INSERT_ID(), ROW_COUNT(), FOUND_ROWS()");
     ask(backend, PARTING_COUNTS, &sql);
     buf_free(&sql);

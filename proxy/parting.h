@@ -14,10 +14,15 @@ enum parting {
     PARTING_WARNINGS,
     PARTING_NAMES,  /* of user variables */
     PARTING_VALUES, /* of these */
+    PARTING_ROLLBACK,
 };
 
 /* Asks a lent connection without work. When it has answered it is lent again and can be taken; a
  * session that begins a statement meanwhile waits for the answer (SESSION_WAIT_SERVER). */
 void parting_ask(struct backend *backend);
+
+/* Ends the transaction on a connection without work that stays with its session; the rest as above.
+ */
+void parting_roll_back(struct backend *backend);
 
 #endif

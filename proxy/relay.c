@@ -171,15 +171,14 @@ static enum outcome take_ok(struct relay *relay, const struct result_event *even
     return GO_ON;
 }
 
-/* Stopped by the guard before any row (measured): a read that turned out to write; or, in a
- * read-only transaction, a statement that commits it before it does anything. */
+/* Stopped by the guard before any row (measured): a read that turned out to write. */
 static bool is_write_on_follower(const struct relay *relay, const struct err_reply *err)
 {
     const struct session *session = relay->session;
     const struct command *command = &session->command;
-    bool stays = session->trx == relay->backend && (command->flags & CLASS_DDL) == 0;
-    return relay->backend->guarded && !stays && !command->begun && relay->count == 0 &&
-           command->forced < 0 && (err->code == 1792 || err->code == 1290);
+    bool may_move = command->forced < 0 || session->trx == relay->backend;
+    return relay->backend->guarded && may_move && !command->begun && relay->count == 0 &&
+           (err->code == 1792 || err->code == 1290);
 }
 
 /* Its text without its data, for who wants to give it a rule. */
@@ -215,33 +214,16 @@ static enum outcome run_on_leader(struct relay *relay, const struct result_event
 {
     struct session *session = relay->session;
     struct worker *worker = session->worker;
-    bool committed = session->trx == relay->backend;
-    if (!committed) {
-        log_found_write(session);
-        worker->counters.writes_found++;
-        write_digests_add(worker->write_digests, session->command.digest);
-    }
+    log_found_write(session);
+    worker->counters.writes_found++;
+    write_digests_add(worker->write_digests, session->command.digest);
     result_take(&session->parser, event, packet, 0);
     stream_consume(&relay->backend->stream, relay->done + event->packet_len);
     worker->busy[relay->backend->slot]--;
-    if (committed) /* of an account that read_only stops, it is still open there */
-        session_release(session, &session->reader);
     session->command.to_leader = true;
     session->command.repeatable = false;
     session_enter(session, SESSION_ROUTE);
     return GONE;
-}
-
-/* A write in a read-only transaction: a follower says that it is read_only, the leader would have
- * named the transaction. */
-static void write_guard_error(struct relay *relay, const struct result_event *event)
-{
-    struct buf *rewritten = &relay->session->worker->rewritten;
-    size_t offset = rewritten->len;
-    err_build(rewritten, event->seq, 1792, "25006",
-              span_text("Cannot execute statement in a READ ONLY transaction"));
-    relay->done += event->packet_len;
-    add_rewritten(relay, offset);
 }
 
 static enum outcome take_err(struct relay *relay, const struct result_event *event)
@@ -259,10 +241,7 @@ static enum outcome take_err(struct relay *relay, const struct result_event *eve
     relay_note_err(session);
     session->command.last = err.code == ERROR_PACKET_TOO_LARGE;
     result_take(&session->parser, event, packet, 0);
-    if (relay->backend->guarded && session->trx == relay->backend && err.code == 1290)
-        write_guard_error(relay, event);
-    else
-        pass_packet(relay, event);
+    pass_packet(relay, event);
     return GO_ON;
 }
 

@@ -4,6 +4,7 @@
 #include "proxy/base/log.h"
 #include "proxy/proto/capability.h"
 #include "proxy/proto/command.h"
+#include "proxy/reading_trx.h"
 #include "proxy/session_accounts.h"
 #include "proxy/session_catalogue.h"
 #include "proxy/worker.h"
@@ -404,8 +405,10 @@ void relay_note_end(struct session *session)
 {
     struct command *command = &session->command;
     struct backend *backend = session->running;
-    if (backend->guarded)
+    if (backend->guarded) {
         note_follower_seen(session);
+        reading_trx_note(session);
+    }
     keep_note_end(session);
     note_user_variables(session);
     note_option(session);

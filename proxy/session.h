@@ -66,6 +66,8 @@ struct command {
     bool previous;     /* speaks of the statement before */
     bool to_leader;    /* must run on the leader whatever else holds */
     bool catalogued;   /* what it names is the leader's for now */
+    bool opens_trx;    /* START TRANSACTION READ ONLY */
+    bool moves_trx;    /* the transaction moves to the leader ahead of it: reading_trx.h */
     bool streamed;     /* longer than COMMAND_HELD_MAX: only its beginning was seen */
     bool begun;        /* a part of the reply is with the client: no way back */
     bool waited;       /* causal_timeout is over */
@@ -150,7 +152,8 @@ struct session {
     struct backend *leader; /* server connections that belong to this session */
     struct backend *reader;
     struct backend *running;        /* one of them: it runs, or ran, the last command */
-    struct backend *trx;            /* one of them: it has the open transaction */
+    struct backend *trx;            /* one of them: it has the open transaction … */
+    bool trx_snapshot;              /* … on a follower, where it has a snapshot */
     uint16_t status;                /* of the last reply, as the client saw it */
     struct requirement requirement; /* its own: see session_requirement() */
     struct key *key;                /* the one that it names, a reference; NULL */

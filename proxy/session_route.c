@@ -5,6 +5,7 @@
 #include "proxy/own_answer.h"
 #include "proxy/proto/capability.h"
 #include "proxy/proto/command.h"
+#include "proxy/reading_trx.h"
 #include "proxy/session_catalogue.h"
 #include "proxy/worker.h"
 #include "router/select.h"
@@ -144,7 +145,7 @@ static struct route decide(struct session *session, struct requirement *requirem
     struct command *command = &session->command;
     struct route_request request = {
         .read = !leader_only(session),
-        .plain = reads_plainly(session),
+        .plain = reads_plainly(session) || command->moves_trx,
         .forced = forced_server(session),
         .consistency = session_consistency(session),
         .policy = &worker->config->policy,
@@ -398,23 +399,18 @@ static struct route route_for(struct session *session, struct backend *fixed)
     return route;
 }
 
-/* BEGIN in a read-only transaction ends it, and the new one may write: it is the leader's. */
-static void end_read_only_transaction(struct session *session)
-{
-    if (session->trx && session->trx == session->reader && session->reader->guarded &&
-        session->command.flags & CLASS_BEGIN)
-        session_release(session, &session->reader);
-}
-
 enum step step_route(struct session *session)
 {
     struct worker *worker = session->worker;
     if (session->command.killed)
         return kill_refused(session);
-    end_read_only_transaction(session);
     catalogue_keep_settings(session);
     struct backend *fixed = fixed_connection(session);
-    if (session->command.previous && (!fixed || session->aftermath.lost) && keep_answer(session))
+    if (reading_trx_moves(session, leader_only(session), diagnosed_connection(session))) {
+        session->command.moves_trx = session->command.to_leader = true;
+        fixed = NULL;
+    } else if (session->command.previous && (!fixed || session->aftermath.lost) &&
+               keep_answer(session))
         return session->state == SESSION_CLOSED ? STEP_WAIT : STEP_MORE;
     struct route route = route_for(session, fixed);
     if (route.kind == ROUTE_WAIT) {

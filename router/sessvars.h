@@ -26,8 +26,7 @@ enum sessvars_ask {
                                   its own name: needed before anything else runs */
     SESSVARS_ASK_WANTED =
         8, /* all of session_track_…, which a connection has as the client set it */
-    SESSVARS_ASK_ROLE = 4,       /* SET ROLE: needed before a replay */
-    SESSVARS_ASK_INSERT_ID = 16, /* LAST_INSERT_ID(): a transaction begins on a follower */
+    SESSVARS_ASK_ROLE = 4, /* SET ROLE: needed before a replay */
 };
 
 struct sessvars {

@@ -257,12 +257,22 @@ def test_read_only_transaction_runs_on_one_follower(client, cluster, table):
     cluster.leader.sql(f"UPDATE {table} SET note = 'after' WHERE id = 1")
     cluster.caught_up()
     assert value(client, f"SELECT note FROM {table} WHERE id = 1") == "before", "one snapshot"
-    with pytest.raises(pymysql.MySQLError) as error:
-        rows(client, f"INSERT INTO {table} VALUES (2, 'x')")
-    assert error.value.args[0] == 1792
     assert {answered_by(client) for _ in range(10)} == {served}
     rows(client, "COMMIT")
     assert value(client, f"SELECT note FROM {table} WHERE id = 1") == "after"
+
+
+@pytest.mark.core
+@pytest.mark.usefixtures("untouched")
+def test_read_only_transaction_does_not_write(client, cluster, table):
+    rows(client, "START TRANSACTION READ ONLY")
+    assert answered_by(client) in FOLLOWERS
+    with pytest.raises(pymysql.MySQLError) as error:
+        rows(client, f"INSERT INTO {table} VALUES (2, 'x')")
+    assert error.value.args[0] == 1792
+    assert answered_by(client) == cluster.leader.name
+    rows(client, "COMMIT")
+    assert value(client, f"SELECT COUNT(*) FROM {table}") == 0
 
 
 def test_read_only_transaction_sees_own_writes(client, cluster, table):
