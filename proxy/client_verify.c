@@ -55,6 +55,15 @@ static enum step deny_hidden(struct session *session)
                           session->login->user, host);
 }
 
+/* A server speaks of an old password where that is the last way that it tried (measured). */
+static bool ends_with_old_password(const struct account *account, enum password_used used)
+{
+    const struct account_way *last =
+        account && account->way_count > 0 ? &account->ways[account->way_count - 1] : NULL;
+    return last && strcasecmp(last->name, "mysql_old_password") == 0 &&
+           (account->way_count == 1 || used == PASSWORD_YES);
+}
+
 static enum step deny(struct session *session, const struct account *matched)
 {
     struct login_state *login = session->login;
@@ -64,6 +73,12 @@ static enum step deny(struct session *session, const struct account *matched)
     const char *host = accounts_host_text(session->worker->accounts, session->peer);
     enum password_used used = account ? password_used(login, account) : PASSWORD_NO;
     session->worker->counters.logins_failed++;
+    if (ends_with_old_password(matched, used))
+        return session_refuse(session, 1275, "HY000",
+                              "Server is running in --secure-auth mode, but '%s'@'%s' has a "
+                              "password in the old format; please change the password to the new "
+                              "format",
+                              login->user, host);
     if (used == PASSWORD_NOT_SAID)
         return session_refuse(session, 1698, "28000", "Access denied for user '%s'@'%s'",
                               login->user, host);

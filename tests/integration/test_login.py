@@ -2,6 +2,7 @@
 password, and what the servers would refuse is refused with the servers' own words."""
 
 import contextlib
+import subprocess
 
 import pymysql
 import pytest
@@ -384,3 +385,28 @@ def test_account_changes_close_pooled_connections(proxy, cluster, account):
         return False
 
     wait_until(refused, "the revoked right to be gone")
+
+
+OLD = "mysql_old_password USING '5d2e19393cc5ef67'"
+NATIVE = "mysql_native_password USING PASSWORD('pw')"
+
+
+@pytest.mark.parametrize(("ways", "password", "code"), [
+    (OLD, "password", 1275), (OLD, "", 1275), (f"{NATIVE} OR {OLD}", "password", 1275),
+    (f"{NATIVE} OR {OLD}", "", 1045), (f"{OLD} OR {NATIVE}", "password", 1045),
+])
+def test_old_passwords_are_refused_in_the_servers_words(cluster, proxy, ways, password, code):
+    def refused(port):  # by MariaDB's own client: PyMySQL knows no old passwords
+        done = subprocess.run(["mariadb", "--no-defaults", "-h127.0.0.1", f"-P{port}", "-uancient",
+                               f"--password={password}", "-e", "SELECT 1"], capture_output=True, text=True, timeout=20,
+                              check=False)
+        return done.stderr
+
+    cluster.leader.sql(f"CREATE OR REPLACE USER ancient IDENTIFIED VIA {ways}")
+    try:
+        direct = refused(cluster.leader.port)
+        assert f"ERROR {code} " in direct
+        wait_until(lambda: refused(proxy.port) == direct, "the server's words: " + direct, 5, 0.2)
+    finally:
+        cluster.leader.sql("DROP USER ancient")
+        cluster.caught_up()
