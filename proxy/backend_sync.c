@@ -309,16 +309,20 @@ static bool leaves_nothing(const struct session *session, const struct backend *
     if (command->code == COM_CONNECT || command->code == COM_PING)
         return true;
     return command->code == COM_QUERY && command->read && !command->previous &&
-           session->trx != backend && (command->flags & ~(uint32_t)CLASS_PLAIN_READ) == 0;
+           session->trx != backend &&
+           (command->flags & ~(uint32_t)(CLASS_PLAIN_READ | CLASS_DO)) == 0;
 }
 
 /* A connection that was not reset since it served another session still answers FOUND_ROWS() and
- * ROW_COUNT() for that one, until the first statement that has answers of its own. */
-static void forget_other_session(const struct command *command, struct backend *backend)
+ * ROW_COUNT() for that one, until the first statement that has answers of its own. Warnings that
+ * came before are this session's. */
+static void forget_other_session(const struct session *session, struct backend *backend)
 {
-    bool neutral =
-        command->code == COM_CONNECT || command->code == COM_PING || command->flags & CLASS_SET;
-    if (!backend->stale_answers || neutral)
+    const struct command *command = &session->command;
+    bool neutral = command->code == COM_CONNECT || command->code == COM_PING ||
+                   command->flags & (CLASS_SET | CLASS_DO);
+    bool own = command->flags & CLASS_DIAGNOSTICS && session->diagnosed_serial == backend->serial;
+    if (!backend->stale_answers || neutral || own)
         return;
     backend->stale_answers = false;
     if (!command->previous)
@@ -360,7 +364,7 @@ enum step step_prelude(struct session *session)
         return speak_expired(session, backend);
     if (session->vars.asks && ask_leader(session))
         return STEP_WAIT;
-    forget_other_session(command, backend);
+    forget_other_session(session, backend);
     if (!in_step(session, backend))
         compose(session, backend, out);
     if (stood_long && command->prelude_due == 0)

@@ -168,7 +168,8 @@ static bool without_tables(const struct session *session)
         return true;
     struct reading reading;
     reading_start(&reading, text, session_lex_mode(session));
-    return command->read && token_is_word(&reading.token, "select") && !has(text, "from");
+    return command->read && !has(text, "from") &&
+           (command->flags & CLASS_DO || token_is_word(&reading.token, "select"));
 }
 
 void keep_note_ok(struct session *session, const struct ok_reply *ok)
@@ -238,8 +239,9 @@ static bool changes_insert_id(const struct session *session, struct span text)
     bool rows = session->aftermath.row_count < 0;
     if (command->flags & CLASS_SET)
         return has(text, "insert_id") || has(text, "identity");
+    bool says = rows || command->flags & CLASS_DO; /* LAST_INSERT_ID(5) */
     return command->flags & (CLASS_OPAQUE | CLASS_MULTI) || command->streamed ||
-           (rows && !command->read && !command->failed);
+           (says && !command->read && !command->failed);
 }
 
 /* UPDATE … ORDER BY counts what it sorts (measured). */

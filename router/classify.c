@@ -63,6 +63,18 @@ static void judge_select(struct scan *scan)
     scan->selects -= scan->quiet;
 }
 
+/* DO is a SELECT without rows, and always OK: the error by which a follower stops a write would not
+ * be seen. So what reads tables, or runs what is not built in, is the leader's whatever a hint
+ * says. */
+static void judge_do(struct scan *scan)
+{
+    scan_skip(scan);
+    judge_query(scan);
+    scan->flags |= CLASS_DO;
+    if (scan->selects > 0 || scan->tables > 0 || (scan->flags & CLASS_OPAQUE) != 0)
+        scan_raise(scan, VERDICT_LEADER);
+}
+
 /* "(" … may be anything in parentheses; only a query may. */
 static void judge_parenthesis(struct scan *scan)
 {
@@ -439,8 +451,8 @@ static bool judge_statement(struct scan *scan)
     case WORD_ALTER: judge_ddl(scan, false); break;
     case WORD_START: return judge_start(scan);
     case WORD_BEGIN: judge_begin(scan); break;
+    case WORD_DO: judge_do(scan); break;
     case WORD_CALL:
-    case WORD_DO:
     case WORD_EXECUTE: judge_write(scan, CALLS_ON, CLASS_OPAQUE); break;
     case WORD_KILL: judge_quiet(scan, CALLS_OFF, CLASS_KILL); break;
     case WORD_LOCK: judge_quiet(scan, CALLS_OFF, CLASS_HOLDS | CLASS_DDL); break;
@@ -484,7 +496,7 @@ static void add_statement(struct statement_class *out, enum class_target target,
         return;
     }
     out->flags = (out->flags | CLASS_MULTI) &
-                 ~(uint32_t)(CLASS_SET | CLASS_ON_REQUEST | CLASS_VARIABLE_READ);
+                 ~(uint32_t)(CLASS_SET | CLASS_DO | CLASS_ON_REQUEST | CLASS_VARIABLE_READ);
     if (out->target != CLASS_READ || target != CLASS_READ)
         out->target = CLASS_LEADER;
 }
@@ -530,7 +542,7 @@ void classify(struct span sql, unsigned lex_mode, struct statement_class *out)
     if (scan.lexer.doubt) {
         out->target = CLASS_LEADER;
         out->flags = (out->flags | CLASS_OPAQUE | CLASS_PLAIN_READ) &
-                     ~(uint32_t)(CLASS_SET | CLASS_ON_REQUEST | CLASS_VARIABLE_READ);
+                     ~(uint32_t)(CLASS_SET | CLASS_DO | CLASS_ON_REQUEST | CLASS_VARIABLE_READ);
     }
     bool unread = scan.lexer.doubt && (lex_mode & LEX_WIDE_CHARSET) != 0;
     if (scan.own_word || unread)

@@ -25,19 +25,20 @@ enum class_flags {
     CLASS_MULTI = 1 << 0, /* more than one statement */
     CLASS_HOLDS = 1 << 1, /* may begin or end what only its connection has: held_note() knows */
     CLASS_USER_VARIABLE = 1 << 2, /* a user variable stands in it */
+    CLASS_DO = 1 << 3,            /* DO expressions, and nothing else */
     CLASS_SET = 1 << 4,           /* a SET of variables, names or character set, and nothing else */
     CLASS_SET_ROLE = 1 << 5,      /* SET ROLE (or SET DEFAULT ROLE) occurs */
-    CLASS_OPAQUE = 1 << 6, /* may do what its text does not show: CALL, EXECUTE, DO, a function
-                              that is not built in, BEGIN NOT ATOMIC */
-    CLASS_USE = 1 << 7,    /* USE schema */
-    CLASS_LOCKING_READ = 1 << 8, /* SELECT … FOR UPDATE / LOCK IN SHARE MODE */
-    CLASS_KILL = 1 << 9,         /* KILL in any form */
-    CLASS_ON_REQUEST = 1 << 10,  /* the leader's only for doubt (a function that is not built in) or
-                                    because it tells of one server (SHOW STATUS): a rule or hint may
-                                    send it to a follower, whose guard stops a write */
-    CLASS_PLAIN_READ = 1 << 11,  /* run on the leader, it may do a plain read (consistent, without
-                                    locks), or show what such a read shows; without the flag it is
-                                    known not to */
+    CLASS_OPAQUE = 1 << 6,        /* may do what its text does not show: CALL, EXECUTE, a function
+                                     that is not built in, BEGIN NOT ATOMIC */
+    CLASS_USE = 1 << 7,           /* USE schema */
+    CLASS_LOCKING_READ = 1 << 8,  /* SELECT … FOR UPDATE / LOCK IN SHARE MODE */
+    CLASS_KILL = 1 << 9,          /* KILL in any form */
+    CLASS_ON_REQUEST = 1 << 10, /* the leader's only for doubt (a function that is not built in) or
+                                   because it tells of one server (SHOW STATUS): a rule or hint may
+                                   send it to a follower, whose guard stops a write */
+    CLASS_PLAIN_READ = 1 << 11, /* run on the leader, it may do a plain read (consistent, without
+                                   locks), or show what such a read shows; without the flag it is
+                                   known not to */
     CLASS_OWN_WORD = 1 << 12, /* @causeway_key, @@causeway_token or CONNECTION_ID() stands in it, or
                                  may (text that is not judged at all): own_words_parse() knows
                                  whether Causeway answers it */

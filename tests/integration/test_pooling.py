@@ -247,6 +247,17 @@ def test_variables_of_known_values_do_not_keep_it(narrow, cluster):
         assert value(other, "/* causeway to=leader */ SELECT @mine") == "theirs"
 
 
+@pytest.mark.core
+def test_expressions_without_a_result_do_not_keep_it(narrow, cluster):
+    with sessions(narrow, 2) as (client, other):
+        for expression in ("1", "SLEEP(0)", "LAST_INSERT_ID(6)", "(SELECT COUNT(*) FROM demo.this_server)"):
+            rows(client, "DO " + expression)
+            rows(client, "/* causeway to=leader */ DO " + expression)
+            assert value(other, "/* causeway to=leader */ SELECT 1") == 1, expression
+        disturb(other)
+        assert value(client, "SELECT LAST_INSERT_ID()") == 6
+
+
 def first_byte(wire, statement):
     """Executes a prepared SELECT of one small integer."""
     wire.send(wire.execute_bytes(statement))

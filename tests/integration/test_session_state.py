@@ -78,6 +78,14 @@ VARIABLES = (
 SCENES = {
     "one variable": ["SET sql_mode = 'ANSI'", both(VARIABLES), "SET sql_mode = DEFAULT", both(VARIABLES)],
     "found rows": ["SELECT seq FROM seq_1_to_4", "SELECT nothing FROM demo.state_t", "SELECT FOUND_ROWS()"],
+    "expressions without a result": [
+        "SELECT seq FROM seq_1_to_4", "DO 1, 2", "SELECT FOUND_ROWS()", "DO SLEEP(0)", "SELECT ROW_COUNT()", "SELECT nothing FROM state_t",
+        "DO 1", "SHOW WARNINGS", "DO CAST('x' AS INT)", "SHOW WARNINGS", "DO nosuch", "SHOW WARNINGS", "DO (SELECT 1 UNION SELECT 2)",
+        "SHOW WARNINGS", "DO state_nosuch(1)", "SELECT v FROM state_t WHERE id = 1", "DO LAST_INSERT_ID(5)", "SELECT LAST_INSERT_ID()",
+        "SELECT v FROM state_t WHERE id = 1", "DO LAST_INSERT_ID()", "SELECT LAST_INSERT_ID()", "DO @d := 4", "SELECT @d",
+        "DO GET_LOCK('state_do', 0)", "SELECT IS_FREE_LOCK('state_do')", "DO RELEASE_LOCK('state_do')", "SELECT IS_FREE_LOCK('state_do')",
+        "DO (SELECT COUNT(*) FROM state_t)", "DO 1; SELECT 2; DO 3", "START TRANSACTION READ ONLY", "DO SLEEP(0)", "COMMIT"],
+    "an error of the first statement": ["SET nosuch = 3", "SHOW WARNINGS", "SELECT v FROM state_t WHERE id = 1", "SHOW WARNINGS"],
     "several": ["SET div_precision_increment = 9, time_zone = '+03:00', @@session.lc_time_names = 'de_DE'",
                 both("1/3, NOW() > '2020-01-01', DATE_FORMAT('2020-05-01', '%M')"), both(VARIABLES)],
     "a number": ["SET SESSION group_concat_max_len = 5", both("GROUP_CONCAT('abcdefgh')")],
