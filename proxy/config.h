@@ -59,6 +59,7 @@ struct config {
     char *tls_cert;                  /* as written, or NULL */
     char *tls_key;
     char *tls_ca;
+    int io_uring;                   /* 0 or 1: workers send in batches where the kernel lets them */
     char *proxy_protocol_from;      /* networks of proto/proxy_header.h, or NULL: nobody */
     struct tls_context *client_tls; /* from these files; NULL with TLS_OFF */
 

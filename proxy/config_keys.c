@@ -68,6 +68,7 @@ static const struct config_key keys[] = {
     {PROXY(drain), IN_CONFIG(drain_ms), TIME(0, DAY_MS), DEFAULT("30s")},
     {PROXY(idle_server_timeout), IN_CONFIG(idle_server_timeout_ms), TIME(1000, DAY_MS),
      DEFAULT("1m")},
+    {PROXY(io_uring), IN_CONFIG(io_uring), WORDS("no | yes"), DEFAULT("yes"), .restart = true},
     {PROXY(tls), IN_CONFIG(tls), WORDS("off | optional | required"), DEFAULT("off")},
     {PROXY(tls_cert), IN_CONFIG(tls_cert), TEXT(4096)},
     {PROXY(tls_key), IN_CONFIG(tls_key), TEXT(4096)},

@@ -247,10 +247,12 @@ void session_backend_failed(struct backend *backend)
         worker->requests.suspect(worker->requests.context, slot);
     if (state == SESSION_SEND_REST && session->running == backend)
         relay_last_words(session, backend);
+    /* A whole command of which the socket took nothing has not run. */
+    bool unsent = state == SESSION_RELAY && backend->stream.refused && !session->command.streamed;
     bool busy = detach(session, backend);
     if (!busy)
         lost_idle(session, guarded, was_trx);
-    else if (state < SESSION_SEND)
+    else if (state < SESSION_SEND || unsent)
         lost_before_send(session, backend, was_trx);
     else if (state == SESSION_SEND_REST || state == SESSION_INFILE)
         session_close(session, "the server failed in the middle of a long command");

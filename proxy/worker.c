@@ -12,6 +12,7 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define FIRST_TICK_SECONDS 0.05 /* the keys want a floor */
 
@@ -254,10 +255,21 @@ static void on_drain_end(struct ev_loop *loop, struct ev_timer *timer, int event
         session_close(list_object(node, struct session, node), "drain time is over");
 }
 
+static void batch_sends(struct worker *worker)
+{
+    int error = stream_pool_batch(&worker->stream_pool, worker->loop);
+    if (error && worker->index == 0)
+        log_info("io_uring is not available (%s): every write is a system call of its own",
+                 strerror(-error));
+}
+
 static void *run(void *argument)
 {
     struct worker *worker = argument;
+    if (worker->config->io_uring)
+        batch_sends(worker);
     ev_run(worker->loop, 0);
+    stream_pool_unbatch(&worker->stream_pool); /* a ring is its thread's own */
     return NULL;
 }
 

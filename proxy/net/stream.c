@@ -1,4 +1,5 @@
 /* A socket on a libev loop: see stream.h. */
+#include "proxy/net/send_batch.h"
 #include "proxy/net/stream_layer.h"
 
 #include "proxy/base/list.h"
@@ -61,6 +62,12 @@ static void watch_pending(struct stream *stream)
         ev_feed_event(stream->loop, &stream->watcher, EV_READ);
 }
 
+/* Told from the loop; stopping the watcher takes it back. */
+static void tell_refused(struct stream *stream)
+{
+    ev_feed_event(stream->loop, &stream->watcher, EV_CUSTOM);
+}
+
 /* The one place that decides what the loop watches for. */
 static void watch(struct stream *stream)
 {
@@ -73,6 +80,8 @@ static void watch(struct stream *stream)
     if (events)
         ev_io_start(stream->loop, &stream->watcher);
     watch_pending(stream);
+    if (stream->refused)
+        tell_refused(stream);
 }
 
 /* False: it failed, and its owner may have freed the stream. */
@@ -102,6 +111,10 @@ static void on_event(struct ev_loop *loop, struct ev_io *watcher, int events)
     (void)loop;
     struct stream *stream = list_object(watcher, struct stream, watcher);
     int fd = watcher->fd;
+    if (events & EV_CUSTOM) {
+        stream->handler(stream, STREAM_FAILED);
+        return;
+    }
     if (events & EV_WRITE && stream_blocked(stream) && !drain(stream))
         return;
     /* The handler may have closed the stream, and even opened another socket in its place. */
@@ -161,8 +174,16 @@ static void forget_output(struct stream *stream)
     stream->out_sent = 0;
 }
 
+/* What was written is on its way, as far as the socket takes it. */
+static void flush_batched(struct stream *stream)
+{
+    if (stream->batched)
+        send_batch_flush(stream->pool->batch);
+}
+
 int stream_finish(struct stream *stream)
 {
+    flush_batched(stream);
     if (stream->top)
         finish_layers(stream);
     free_layers(stream);
@@ -176,6 +197,7 @@ void stream_close(struct stream *stream)
 {
     if (!stream_is_open(stream))
         return;
+    flush_batched(stream);
     ev_io_stop(stream->loop, &stream->watcher);
     if (stream->top)
         finish_layers(stream);
@@ -326,24 +348,44 @@ static size_t total_len(const struct iovec *parts, int count)
     return total;
 }
 
-/* The parts are as they go on the wire. */
-static int send_or_keep(struct stream *stream, const struct iovec *parts, int count, size_t total)
+/* After a send: the rest is kept, an error is remembered and returned. */
+static int settle(struct stream *stream, const struct iovec *parts, int count, size_t total,
+                  ssize_t outcome)
 {
-    if (stream_blocked(stream)) {
-        keep_rest(stream, parts, count, 0);
-        return 0;
-    }
-    ssize_t n = socket_send(stream, parts, count);
-    if (n < 0 && n != -EAGAIN) {
-        stream->error = (int)n;
-        return (int)n;
-    }
-    size_t sent = n < 0 ? 0 : (size_t)n;
+    if (outcome < 0 && outcome != -EAGAIN)
+        return stream->error = (int)outcome;
+    size_t sent = outcome < 0 ? 0 : (size_t)outcome;
     if (sent < total) {
         keep_rest(stream, parts, count, sent);
         watch(stream);
     }
     return 0;
+}
+
+/* The parts are as they go on the wire. */
+static int send_or_keep(struct stream *stream, const struct iovec *parts, int count, size_t total)
+{
+    struct send_batch *batch = stream->pool->batch;
+    if (batch && total > SEND_BATCH_LONGEST)
+        flush_batched(stream);
+    if (stream->refused)
+        return stream->error;
+    if (stream_blocked(stream))
+        keep_rest(stream, parts, count, 0);
+    else if (batch && total <= SEND_BATCH_LONGEST)
+        send_batch_add(batch, stream, parts, count, total);
+    else
+        return settle(stream, parts, count, total, socket_send(stream, parts, count));
+    return 0;
+}
+
+void stream_sent(struct stream *stream, const struct iovec *bytes, ssize_t outcome)
+{
+    stream->batched = false;
+    if (settle(stream, bytes, 1, bytes->iov_len, outcome) == 0)
+        return;
+    stream->refused = true;
+    tell_refused(stream);
 }
 
 int stream_write(struct stream *stream, const struct iovec *parts, int count)

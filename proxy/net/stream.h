@@ -3,6 +3,9 @@
  *     socket --stream_receive--> in (borrowed, given back when empty) --owner consumes-->
  *     owner --stream_write--> socket, and what it did not take --> out --on EV_WRITE--> socket
  *
+ * With stream_pool_batch() small writes reach their sockets together, at the end of the loop's
+ * round.
+ *
  * An idle stream holds no buffer. The owner bounds memory: while stream_blocked() it takes nothing
  * more from where the bytes come from (stream_pause there), and is told when `out` has drained. */
 #ifndef CAUSEWAY_NET_STREAM_H
@@ -30,10 +33,16 @@ struct stream_pool {
     struct buf packed;           /* … and a compressed packet */
     struct z_stream_s *deflater; /* made when first used */
     struct z_stream_s *inflater; /* a spare one */
+    struct send_batch *batch;    /* NULL: every write is sent at once */
 };
 
 void stream_pool_init(struct stream_pool *pool);
 void stream_pool_close(struct stream_pool *pool);
+/* From now on, until stream_pool_unbatch(), the pool's streams send small writes in batches. In the
+ * thread of `loop`, which is the loop of all of them. 0, or a negative errno: no io_uring here. */
+__attribute__((warn_unused_result)) int stream_pool_batch(struct stream_pool *pool,
+                                                          struct ev_loop *loop);
+void stream_pool_unbatch(struct stream_pool *pool);
 
 struct stream;
 
@@ -60,6 +69,8 @@ struct stream {
     const char *reason; /* with -EPROTO: what a layer found wrong; static text */
     bool paused;
     bool busy_peer; /* the last receive filled its buffer: take a large one next time */
+    bool batched;   /* the pool's batch holds bytes of it */
+    bool refused;   /* the socket took nothing of the last write: STREAM_FAILED is under way */
 };
 
 /* TCP_NODELAY and keepalive, for a socket that connects; what a listening one has, those that it
@@ -105,9 +116,9 @@ void stream_resume(struct stream *stream);
 
 /* --- out --- */
 
-/* Sends the parts now as far as the socket takes them, keeps a copy of the rest. The order of calls
- * is the order on the wire. 0, or a negative errno (the stream is dead; STREAM_FAILED follows not).
- */
+/* Sends the parts as far as the socket takes them, keeps a copy of the rest. The order of calls is
+ * the order on the wire. 0, or a negative errno (the stream is dead; STREAM_FAILED follows not).
+ * What fails in a batch is told by STREAM_FAILED, with stream->refused. */
 __attribute__((warn_unused_result)) int stream_write(struct stream *stream,
                                                      const struct iovec *parts, int count);
 __attribute__((warn_unused_result)) int stream_write_span(struct stream *stream, struct span bytes);

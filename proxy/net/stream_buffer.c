@@ -1,10 +1,12 @@
 /* The receive buffers of a thread: see stream.h. */
 #include "proxy/net/compress_codec.h"
+#include "proxy/net/send_batch.h"
 #include "proxy/net/stream_layer.h"
 
 #include "proxy/base/memory.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 
 enum {
@@ -15,6 +17,21 @@ enum {
 void stream_pool_init(struct stream_pool *pool)
 {
     *pool = (struct stream_pool){0};
+}
+
+int stream_pool_batch(struct stream_pool *pool, struct ev_loop *loop)
+{
+    pool->batch = send_batch_new(loop);
+    return pool->batch ? 0 : -errno;
+}
+
+void stream_pool_unbatch(struct stream_pool *pool)
+{
+    if (!pool->batch)
+        return;
+    send_batch_flush(pool->batch);
+    send_batch_free(pool->batch);
+    pool->batch = NULL;
 }
 
 static void free_all(struct stream_buffer *buffer)
@@ -29,6 +46,7 @@ static void free_all(struct stream_buffer *buffer)
 void stream_pool_close(struct stream_pool *pool)
 {
     assert(pool->borrowed_bytes == 0);
+    stream_pool_unbatch(pool);
     free_all(pool->free_small);
     free_all(pool->free_large);
     buf_free(&pool->wire);

@@ -69,4 +69,7 @@ int stream_layer_send_below(struct stream *stream, struct stream_layer *layer,
 /* Sends what a layer has to say of its own accord (a handshake), in the form of the wire. */
 int stream_send_wire(struct stream *stream, const struct buf *wire);
 
+/* The outcome of a batched send: how many of the bytes went, or a negative errno. */
+void stream_sent(struct stream *stream, const struct iovec *bytes, ssize_t outcome);
+
 #endif
