@@ -406,7 +406,8 @@ enum step step_route(struct session *session)
         return kill_refused(session);
     catalogue_keep_settings(session);
     struct backend *fixed = fixed_connection(session);
-    if (reading_trx_moves(session, leader_only(session), diagnosed_connection(session))) {
+    bool in_trx = session->trx || session->command.moves_trx;
+    if (in_trx && reading_trx_moves(session, leader_only(session), diagnosed_connection(session))) {
         session->command.moves_trx = session->command.to_leader = true;
         fixed = NULL;
     } else if (session->command.previous && (!fixed || session->aftermath.lost) &&
