@@ -51,6 +51,12 @@ static void on_catalogue(struct catalogue *catalogue, void *context)
     control->catalogue = catalogue;
 }
 
+static uint64_t on_routines(void *context)
+{
+    struct control *control = context;
+    return atomic_fetch_add(&control->shared.routine_changes, 1) + 1;
+}
+
 static void on_confirmed(void *context)
 {
     struct control *control = context;
@@ -64,7 +70,8 @@ enum request_kind {
     REQUEST_ACCOUNTS,
     REQUEST_ACCOUNTS_CHANGED,
     REQUEST_SUSPECT,
-    REQUEST_CATALOGUE
+    REQUEST_CATALOGUE,
+    REQUEST_ROUTINES
 };
 
 struct request {
@@ -79,6 +86,7 @@ static void fulfil(struct cluster *cluster, const struct request *request)
     case REQUEST_ACCOUNTS: cluster_reread_accounts(cluster); break;
     case REQUEST_ACCOUNTS_CHANGED: cluster_accounts_changed(cluster, request->what); break;
     case REQUEST_CATALOGUE: cluster_catalogue_changed(cluster, request->what); break;
+    case REQUEST_ROUTINES: cluster_routines_changed(cluster, request->what); break;
     case REQUEST_SUSPECT: cluster_suspect(cluster, (unsigned)request->what); break;
     }
 }
@@ -119,6 +127,11 @@ static void tell_suspect(void *context, unsigned slot)
 static void tell_catalogue_changed(void *context, uint64_t changes)
 {
     post_request(context, REQUEST_CATALOGUE, changes);
+}
+
+static void tell_routines_changed(void *context, uint64_t changes)
+{
+    post_request(context, REQUEST_ROUTINES, changes);
 }
 
 static bool visit_worker(void *context, unsigned index,
@@ -171,7 +184,8 @@ static void start_cluster(struct control *control)
 {
     struct cluster_server_settings *servers = server_settings(control->config);
     struct cluster_settings settings = cluster_settings(control->config, servers);
-    struct cluster_events events = {on_topology, on_accounts, on_catalogue, on_confirmed, control};
+    struct cluster_events events = {on_topology, on_accounts,  on_catalogue,
+                                    on_routines, on_confirmed, control};
     control->cluster = cluster_start(control->loop, control->shared.positions, &settings, &events);
     free(servers);
 }
@@ -274,8 +288,9 @@ static int bind_all(const struct config *config, int fds[], bool first, unsigned
 
 static int start_workers(struct control *control)
 {
-    struct worker_requests requests = {ask_accounts,           tell_accounts_changed, tell_suspect,
-                                       tell_catalogue_changed, visit_worker,          control};
+    struct worker_requests requests = {
+        ask_accounts,          tell_accounts_changed, tell_suspect, tell_catalogue_changed,
+        tell_routines_changed, visit_worker,          control};
     const struct config *config = control->config;
     for (size_t i = 0; i < config->listen_count; i++)
         if (check_free(config->listen[i].text) < 0)
@@ -445,6 +460,7 @@ int control_run(struct config *config)
     accounts_finish(control.accounts);
     control.catalogue = catalogue_new();
     atomic_init(&control.shared.catalogue_changes, 1); /* nothing is known yet */
+    atomic_init(&control.shared.routine_changes, 1);
     mailbox_init(&control.mailbox, control.loop, &control);
     control.shared.control = &control.mailbox;
     watch_signal(&control, &hangup, SIGHUP, on_hangup);

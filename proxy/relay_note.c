@@ -257,6 +257,11 @@ static void note_held(struct session *session)
                   moves ? NULL : session->vars.schema, unsure);
 }
 
+static bool leaves_anything(const struct command *command)
+{
+    return command->flags & CLASS_OPAQUE && command->left & LEAVES_MORE;
+}
+
 /* Something changed that has no name. SET session_track_… is reported so too: Causeway's own
  * settings again. */
 static void note_unnamed(struct session *session)
@@ -265,11 +270,12 @@ static void note_unnamed(struct session *session)
     const unsigned known =
         CLASS_HOLDS | CLASS_USER_VARIABLE | CLASS_SET_ROLE | CLASS_SET | CLASS_SET_STATEMENT;
     bool asked = session->vars.asks & SESSVARS_ASK_WANTED;
-    if (command->flags & (CLASS_SET | CLASS_OPAQUE) && !asked) {
+    bool opaque = leaves_anything(command);
+    if ((opaque || command->flags & CLASS_SET) && !asked) {
         session->running->needs_setup = true;
         session->vars.asks |= SESSVARS_ASK_TRACKING;
     }
-    if (command->flags & known && !(command->flags & CLASS_OPAQUE))
+    if ((command->flags & known || command->left & LEAVES_VARIABLES) && !opaque)
         return;
     session->sticky |= STICKY_UNKNOWN;
     session->running->tainted = true;
@@ -281,7 +287,8 @@ static void note_hidden_variables(struct session *session)
     const struct command *command = &session->command;
     if (command->read || command->flags & (CLASS_SET | CLASS_USE | CLASS_BEGIN))
         return;
-    bool runs_routine = command->flags & (CLASS_OPAQUE | CLASS_MULTI) || command->catalogued ||
+    bool runs_routine = command->left & LEAVES_VARIABLES || command->flags & CLASS_MULTI ||
+                        command->catalogued ||
                         (command->statement && command->statement->catalogued);
     if (!(runs_routine && session->user_vars.count > 0) &&
         !catalogue_may_set_variables(session, session_sql(session)))
@@ -299,6 +306,10 @@ static void note_user_variables(struct session *session)
     if (command->code != COM_QUERY && command->code != COM_STMT_EXECUTE &&
         command->code != COM_STMT_BULK_EXECUTE)
         return;
+    if (command->left == LEAVES_VARIABLES) { /* nothing else keeps the connection that has them */
+        user_vars_forget(&session->user_vars);
+        session->sticky |= STICKY_VARIABLES;
+    }
     if (!(command->flags & CLASS_USER_VARIABLE) || command->flags & CLASS_VARIABLE_READ) {
         if (!backend->guarded)
             note_hidden_variables(session);
@@ -323,7 +334,7 @@ static void note_sticky(struct session *session)
         return;
     if (command->flags & CLASS_HOLDS)
         note_held(session);
-    if (command->flags & CLASS_OPAQUE)
+    if (command->left & LEAVES_MORE)
         session->sticky |= STICKY_ROUTINE;
     if (command->flags & CLASS_SET_ROLE) {
         session->vars.asks |= SESSVARS_ASK_ROLE;
@@ -333,7 +344,7 @@ static void note_sticky(struct session *session)
         session->vars.asks |= SESSVARS_ASK_TRACKING;
         session->running->needs_setup = true;
     }
-    if (command->state_changed && (!command->named_change || command->flags & CLASS_OPAQUE))
+    if (command->state_changed && (!command->named_change || leaves_anything(command)))
         note_unnamed(session);
 }
 
@@ -405,6 +416,7 @@ void relay_note_end(struct session *session)
 {
     struct command *command = &session->command;
     struct backend *backend = session->running;
+    command->left = backend->guarded ? 0 : catalogue_left(session);
     if (backend->guarded) {
         note_follower_seen(session);
         reading_trx_note(session);

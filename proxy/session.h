@@ -87,11 +87,13 @@ struct command {
                    waits */
     int target; /* server index that was chosen */
     uint64_t excluded_slots;
-    size_t len;        /* its bytes at the front of the client's stream */
-    uint64_t rest;     /* SEND_REST: bytes of the packet under way that still pass */
-    uint8_t last_seq;  /* DISCARD: of that packet */
-    bool more_packets; /* SEND_REST: that packet was full, another follows */
-    uint32_t flags;    /* enum class_flags */
+    size_t len;               /* its bytes at the front of the client's stream */
+    uint64_t rest;            /* SEND_REST: bytes of the packet under way that still pass */
+    uint8_t last_seq;         /* DISCARD: of that packet */
+    bool more_packets;        /* SEND_REST: that packet was full, another follows */
+    uint32_t flags;           /* enum class_flags */
+    unsigned left;            /* enum routine_leaves: by what it ran, unseen */
+    uint64_t routine_changes; /* changes of routines before it was sent */
     uint64_t digest;
     struct statement *statement;
     uint64_t long_data_serial; /* of its statement: see struct statement */

@@ -18,7 +18,7 @@ bool catalogue_keeps(const struct session *session, struct span sql)
     const struct worker *worker = session->worker;
     if (in_doubt(worker))
         return true;
-    return worker->catalogue->kinds & CATALOGUE_LEADERS &&
+    return worker->catalogue->tables.bits & CATALOGUE_LEADERS &&
            catalogue_names(worker->catalogue, CATALOGUE_LEADERS, sql, session_lex_mode(session),
                            session->vars.schema);
 }
@@ -40,7 +40,7 @@ bool catalogue_may_set_variables(const struct session *session, struct span sql)
     bool unseen = in_doubt(session->worker) || catalogue->hides_triggers || sql.len == 0;
     if (session->user_vars.count > 0 && unseen)
         return !ends_transaction(sql, lex_mode);
-    return catalogue->kinds & CATALOGUE_SETS &&
+    return catalogue->tables.bits & CATALOGUE_SETS &&
            catalogue_names(catalogue, CATALOGUE_SETS, sql, lex_mode,
                            session->command.statement ? NULL : session->vars.schema);
 }
@@ -52,7 +52,7 @@ bool catalogue_keeps_prepared(const struct session *session, struct statement *s
     const struct worker *worker = session->worker;
     if (in_doubt(worker))
         return true;
-    if ((worker->catalogue->kinds & CATALOGUE_LEADERS) == 0)
+    if ((worker->catalogue->tables.bits & CATALOGUE_LEADERS) == 0)
         return false;
     if (statement->catalogue_generation != worker->catalogue->generation) {
         statement->catalogue_generation = worker->catalogue->generation;
@@ -61,6 +61,63 @@ bool catalogue_keeps_prepared(const struct session *session, struct statement *s
                             session_lex_mode(session), NULL);
     }
     return statement->catalogued;
+}
+
+void catalogue_begin(struct session *session)
+{
+    session->command.routine_changes =
+        atomic_load_explicit(&session->worker->shared->routine_changes, memory_order_relaxed);
+}
+
+/* What ran is what the catalogue knows when it was so all the time. */
+static bool routines_in_doubt(const struct session *session)
+{
+    const struct worker *worker = session->worker;
+    uint64_t changes = atomic_load_explicit(&worker->shared->routine_changes, memory_order_relaxed);
+    return in_doubt(worker) || !worker->catalogue->routines.known ||
+           worker->catalogue->routine_changes < changes ||
+           session->command.routine_changes != changes;
+}
+
+/* Of a prepared one neither its schema is known any more, nor under which sql_mode it was read. */
+static bool mode_matters(const struct session *session, struct span sql)
+{
+    return session->command.statement &&
+           (memchr(sql.data, '"', sql.len) || memchr(sql.data, '\\', sql.len));
+}
+
+/* Those of whose text it is clear that it runs them, and is no statement in Oracle's manner. */
+static unsigned left_by_routines(const struct session *session)
+{
+    static const char *const verbs[] = {"call",   "do",      "select", "insert", "update",
+                                        "delete", "replace", "with",   "set",    "values"};
+    struct span sql = session_sql(session);
+    unsigned lex_mode = session_lex_mode(session);
+    struct reading reading;
+    if (session->command.flags & CLASS_MULTI || sql.len == 0 || mode_matters(session, sql) ||
+        routines_in_doubt(session))
+        return LEAVES_UNKNOWN;
+    reading_start(&reading, sql, lex_mode);
+    for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+        if (token_is_word(&reading.token, verbs[i]))
+            return catalogue_leaves(session->worker->catalogue, sql, lex_mode,
+                                    session->command.statement ? NULL : session->vars.schema);
+    return LEAVES_UNKNOWN;
+}
+
+unsigned catalogue_left(const struct session *session)
+{
+    const struct catalogue *catalogue = session->worker->catalogue;
+    const struct command *command = &session->command;
+    const char *schema =
+        command->statement || command->flags & CLASS_MULTI ? NULL : session->vars.schema;
+    if (command->flags & CLASS_OPAQUE)
+        return left_by_routines(session);
+    if (!(catalogue->tables.bits & CATALOGUE_HOLDS) || !catalogue->routines.known)
+        return 0;
+    bool holds = catalogue_names(catalogue, CATALOGUE_HOLDS, session_sql(session),
+                                 session_lex_mode(session), schema);
+    return holds ? LEAVES_MORE : 0;
 }
 
 /* Sessions keep the values that they began with; a follower's connection that is made now would
@@ -82,8 +139,12 @@ void catalogue_note_done(struct session *session)
 {
     struct worker *worker = session->worker;
     uint32_t flags = session->command.flags;
-    bool ddl = flags & (CLASS_DDL | CLASS_MULTI) && !session->running->guarded &&
-               log_events_touches_catalogue(session_sql(session));
+    bool any_ddl = flags & (CLASS_DDL | CLASS_MULTI) && !session->running->guarded;
+    bool ddl = any_ddl && log_events_touches_catalogue(session_sql(session));
+    if (any_ddl && log_events_touches_routines(session_sql(session))) {
+        uint64_t routines = atomic_fetch_add(&worker->shared->routine_changes, 1) + 1;
+        worker->requests.routines_changed(worker->requests.context, routines);
+    }
     if (!ddl && !(flags & CLASS_SET_GLOBAL))
         return;
     if (flags & CLASS_SET_GLOBAL)

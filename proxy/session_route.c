@@ -405,6 +405,7 @@ enum step step_route(struct session *session)
     if (session->command.killed)
         return kill_refused(session);
     catalogue_keep_settings(session);
+    catalogue_begin(session);
     struct backend *fixed = fixed_connection(session);
     bool in_trx = session->trx || session->command.moves_trx;
     if (in_trx && reading_trx_moves(session, leader_only(session), diagnosed_connection(session))) {

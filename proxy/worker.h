@@ -34,6 +34,7 @@ struct shared {
     atomic_uint_fast64_t settings_changes;  /* SET GLOBALs that passed */
     atomic_uint_fast64_t account_changes;   /* statements that may have changed accounts */
     atomic_uint_fast64_t catalogue_changes; /* statements that may have changed the catalogue */
+    atomic_uint_fast64_t routine_changes;   /* the same of stored routines */
     atomic_uint ddl;                        /* statements that may have dropped a schema */
     struct mailbox *control;                /* of the control thread */
 };
@@ -46,6 +47,8 @@ struct worker_requests {
     void (*suspect)(void *context, unsigned slot); /* a server failed a statement: probe it now */
     /* So many statements that may have changed the catalogue are through. */
     void (*catalogue_changed)(void *context, uint64_t changes);
+    /* The same of stored routines, which have a count of their own. */
+    void (*routines_changed)(void *context, uint64_t changes);
     /* Runs `visit` in the thread of another worker (or the same); false: there is none with that
      * index. */
     bool (*visit)(void *context, unsigned index,

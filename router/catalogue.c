@@ -1,30 +1,21 @@
-/* See catalogue.h. Names are compared without regard to the case of ASCII letters: too much is
- * found where servers tell cases apart, never too little. */
+/* See catalogue.h. */
 #include "router/catalogue.h"
 
 #include "proxy/base/memory.h"
 #include "router/classify.h"
 #include "router/lex.h"
-#include "router/trigger_body.h"
 
 #include <stdlib.h>
-#include <strings.h>
 
-enum { BUCKETS_MIN = 64 };
-
-struct catalogue_entry {
-    struct catalogue_entry *next; /* of its bucket */
-    unsigned kinds;
-    char *schema;
-    char *name;
-};
+enum body_of { BODY_OF_VIEW, BODY_OF_TRIGGER, BODY_OF_PROCEDURE, BODY_OF_FUNCTION };
 
 struct catalogue_body {
     struct catalogue_body *next;
-    bool trigger;   /* else a view */
-    unsigned kinds; /* found so far */
+    enum body_of of;
+    unsigned lex_mode; /* of routines; of others it is not known */
+    unsigned found;    /* so far: enum catalogue_kind, or enum routine_leaves */
     char *schema;
-    char *name; /* of the view, or of the trigger's table */
+    char *name; /* of the view or routine, or of the trigger's table */
     char *text;
 };
 
@@ -61,120 +52,88 @@ void catalogue_unref(struct catalogue *catalogue)
     if (!catalogue ||
         atomic_fetch_sub_explicit(&catalogue->references, 1, memory_order_acq_rel) != 1)
         return;
-    for (size_t i = 0; i < catalogue->bucket_count; i++)
-        while (catalogue->buckets[i]) {
-            struct catalogue_entry *entry = catalogue->buckets[i];
-            catalogue->buckets[i] = entry->next;
-            free(entry->schema);
-            free(entry->name);
-            free(entry);
-        }
+    names_free(&catalogue->tables);
+    routines_free(&catalogue->routines);
     free_bodies(catalogue);
-    free(catalogue->buckets);
     free(catalogue);
 }
 
-/* --- names --- */
-
-static uint64_t hash(struct span text)
-{
-    uint64_t sum = 0xcbf29ce484222325u; /* FNV-1a */
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t byte = text.data[i];
-        sum = (sum ^ (byte >= 'A' && byte <= 'Z' ? byte | 0x20u : byte)) * 0x100000001b3u;
-    }
-    return sum ^ sum >> 29;
-}
-
-static bool same(const char *name, struct span text)
-{
-    return strlen(name) == text.len && strncasecmp(name, (const char *)text.data, text.len) == 0;
-}
-
-/* `schema` without data: any. */
-static bool is_entry(const struct catalogue *catalogue, enum catalogue_kind kind,
-                     struct span schema, struct span name)
-{
-    const struct catalogue_entry *entry =
-        catalogue->buckets[hash(name) & (catalogue->bucket_count - 1)];
-    while (entry && !(entry->kinds & kind && same(entry->name, name) &&
-                      (!schema.data || same(entry->schema, schema))))
-        entry = entry->next;
-    return entry != NULL;
-}
-
-static void grow(struct catalogue *catalogue)
-{
-    size_t count = catalogue->bucket_count ? catalogue->bucket_count * 2 : BUCKETS_MIN;
-    struct catalogue_entry **buckets = memory_zalloc(count * sizeof(struct catalogue_entry *));
-    for (size_t i = 0; i < catalogue->bucket_count; i++)
-        while (catalogue->buckets[i]) {
-            struct catalogue_entry *entry = catalogue->buckets[i];
-            struct catalogue_entry **bucket = &buckets[hash(span_text(entry->name)) & (count - 1)];
-            catalogue->buckets[i] = entry->next;
-            entry->next = *bucket;
-            *bucket = entry;
-        }
-    free(catalogue->buckets);
-    catalogue->buckets = buckets;
-    catalogue->bucket_count = count;
-}
+/* --- what is added --- */
 
 void catalogue_add(struct catalogue *catalogue, unsigned kinds, struct span schema,
                    struct span name)
 {
-    if (catalogue->count >= catalogue->bucket_count)
-        grow(catalogue);
-    struct catalogue_entry *entry = memory_zalloc(sizeof(*entry));
-    struct catalogue_entry **bucket =
-        &catalogue->buckets[hash(name) & (catalogue->bucket_count - 1)];
-    entry->kinds = kinds;
-    entry->schema = memory_strndup(schema.data, schema.len);
-    entry->name = memory_strndup(name.data, name.len);
-    entry->next = *bucket;
-    *bucket = entry;
-    catalogue->count++;
-    catalogue->kinds |= kinds;
-    catalogue->digest += hash(name) * (hash(schema) | 1) * kinds; /* in any order the same */
+    names_add(&catalogue->tables, kinds, schema, name);
 }
 
-static void add_body(struct catalogue *catalogue, struct span schema, struct span name,
-                     struct span text, bool trigger)
+static struct catalogue_body *add_body(struct catalogue *catalogue, enum body_of of,
+                                       struct span schema, struct span name, struct span text)
 {
     struct catalogue_body *body = memory_zalloc(sizeof(*body));
-    body->trigger = trigger;
+    body->of = of;
     body->schema = memory_strndup(schema.data, schema.len);
     body->name = memory_strndup(name.data, name.len);
     body->text = memory_strndup(text.data, text.len);
     body->next = catalogue->bodies;
     catalogue->bodies = body;
+    return body;
 }
 
 void catalogue_add_view(struct catalogue *catalogue, struct span schema, struct span name,
                         struct span definition)
 {
-    add_body(catalogue, schema, name, definition, false);
+    add_body(catalogue, BODY_OF_VIEW, schema, name, definition);
 }
 
 void catalogue_add_trigger(struct catalogue *catalogue, struct span schema, struct span table,
                            struct span statement)
 {
-    add_body(catalogue, schema, table, statement, true);
+    add_body(catalogue, BODY_OF_TRIGGER, schema, table, statement);
+}
+
+void catalogue_add_setting(struct catalogue *catalogue, struct span name)
+{
+    names_add(&catalogue->routines.settings, 1, span_text(""), name);
+}
+
+static struct names *routines_of(struct catalogue *catalogue, enum body_of of)
+{
+    return of == BODY_OF_FUNCTION ? &catalogue->routines.functions
+                                  : &catalogue->routines.procedures;
+}
+
+void catalogue_add_routine(struct catalogue *catalogue, bool function, struct span schema,
+                           struct span name, struct span body, unsigned lex_mode)
+{
+    enum body_of of = function ? BODY_OF_FUNCTION : BODY_OF_PROCEDURE;
+    add_body(catalogue, of, schema, name, body)->lex_mode = lex_mode;
+    names_add(routines_of(catalogue, of), ROUTINE_SEEN, schema, name);
 }
 
 struct catalogue *catalogue_copy(const struct catalogue *catalogue)
 {
     struct catalogue *copy = catalogue_new();
-    for (size_t i = 0; i < catalogue->bucket_count; i++)
-        for (const struct catalogue_entry *entry = catalogue->buckets[i]; entry;
-             entry = entry->next)
-            catalogue_add(copy, entry->kinds, span_text(entry->schema), span_text(entry->name));
+    names_add_all(&copy->tables, &catalogue->tables);
     copy->hides_triggers = catalogue->hides_triggers;
     copy->generation = catalogue->generation;
     return copy;
 }
 
-/* --- views and triggers --- */
+uint64_t catalogue_digest(const struct catalogue *catalogue)
+{
+    const struct routines *routines = &catalogue->routines;
+    return catalogue->tables.digest + routines->procedures.digest * 3 +
+           routines->functions.digest * 5 + catalogue->hides_triggers + routines->known * 2u;
+}
+
+/* --- views, triggers, routines --- */
+
+/* In terms of the tables and views that do the same. */
+static unsigned kinds_of(unsigned leaves)
+{
+    return (leaves & LEAVES_VARIABLES ? CATALOGUE_SETS : 0u) |
+           (leaves & LEAVES_MORE ? CATALOGUE_HOLDS : 0u);
+}
 
 static unsigned judge_view(const struct catalogue *catalogue, const struct catalogue_body *view,
                            unsigned lex_mode)
@@ -188,47 +147,71 @@ static unsigned judge_view(const struct catalogue *catalogue, const struct catal
         kinds |= CATALOGUE_LEADERS;
     if (catalogue_names(catalogue, CATALOGUE_SETS, sql, lex_mode, view->schema))
         kinds |= CATALOGUE_SETS;
+    if (catalogue_names(catalogue, CATALOGUE_HOLDS, sql, lex_mode, view->schema))
+        kinds |= CATALOGUE_HOLDS;
+    if (class.flags & CLASS_OPAQUE)
+        kinds |= kinds_of(catalogue_leaves(catalogue, sql, lex_mode, view->schema));
     return kinds;
 }
 
+/* Whether it may set variables does not depend on what routines do just now: a routine that changes
+ * puts only the lookups of routines in doubt. */
 static unsigned judge_trigger(const struct catalogue *catalogue,
                               const struct catalogue_body *trigger, unsigned lex_mode)
 {
+    static const struct routines none;
     struct span sql = span_text(trigger->text);
-    bool sets = trigger_body_may_set_variables(sql, lex_mode) ||
-                catalogue_names(catalogue, CATALOGUE_SETS, sql, lex_mode, trigger->schema);
-    return sets ? CATALOGUE_SETS : 0;
+    unsigned leaves = catalogue_leaves(catalogue, sql, lex_mode, trigger->schema);
+    leaves |= routine_body_leaves(sql, lex_mode, &none, NULL) & LEAVES_VARIABLES;
+    return kinds_of(leaves);
 }
 
 /* A backslash or a double quote in it was written under a sql_mode that is not asked for. */
-static unsigned judge_body(const struct catalogue *catalogue, const struct catalogue_body *body)
+static unsigned judge_in_modes(const struct catalogue *catalogue, const struct catalogue_body *body)
 {
+    bool trigger = body->of == BODY_OF_TRIGGER;
     unsigned (*judge)(const struct catalogue *, const struct catalogue_body *, unsigned) =
-        body->trigger ? judge_trigger : judge_view;
+        trigger ? judge_trigger : judge_view;
     if (!*body->text)
-        return body->trigger ? CATALOGUE_SETS : CATALOGUE_LEADERS | CATALOGUE_SETS;
+        return CATALOGUE_SETS | CATALOGUE_HOLDS | (trigger ? 0u : CATALOGUE_LEADERS);
     unsigned kinds = judge(catalogue, body, 0);
     if (strchr(body->text, '\\'))
         kinds |= judge(catalogue, body, LEX_NO_BACKSLASH_ESCAPES);
-    if (body->trigger && strchr(body->text, '"'))
+    if (trigger && strchr(body->text, '"'))
         kinds |= judge(catalogue, body, LEX_ANSI_QUOTES) |
                  judge(catalogue, body, LEX_ANSI_QUOTES | LEX_NO_BACKSLASH_ESCAPES);
     return kinds;
 }
 
-void catalogue_finish(struct catalogue *catalogue)
+static unsigned judge_routine(const struct catalogue *catalogue, const struct catalogue_body *body)
+{
+    if (!*body->text)
+        return LEAVES_UNKNOWN;
+    return catalogue_leaves(catalogue, span_text(body->text), body->lex_mode, body->schema);
+}
+
+/* True when more was found than before. */
+static bool judge_again(struct catalogue *catalogue, struct catalogue_body *body)
+{
+    bool routine = body->of == BODY_OF_PROCEDURE || body->of == BODY_OF_FUNCTION;
+    unsigned found =
+        (routine ? judge_routine(catalogue, body) : judge_in_modes(catalogue, body)) & ~body->found;
+    if (!found)
+        return false;
+    names_add(routine ? routines_of(catalogue, body->of) : &catalogue->tables, found,
+              span_text(body->schema), span_text(body->name));
+    body->found |= found;
+    return true;
+}
+
+void catalogue_finish(struct catalogue *catalogue, bool routines_known)
 {
     bool found = true;
+    catalogue->routines.known = routines_known && catalogue->routines.settings.count > 0;
     while (found) { /* one that was passed over may be over one that was found behind it */
         found = false;
-        for (struct catalogue_body *body = catalogue->bodies; body; body = body->next) {
-            unsigned kinds = judge_body(catalogue, body) & ~body->kinds;
-            if (!kinds)
-                continue;
-            catalogue_add(catalogue, kinds, span_text(body->schema), span_text(body->name));
-            body->kinds |= kinds;
-            found = true;
-        }
+        for (struct catalogue_body *body = catalogue->bodies; body; body = body->next)
+            found |= judge_again(catalogue, body);
     }
     free_bodies(catalogue);
 }
@@ -255,7 +238,7 @@ bool catalogue_names(const struct catalogue *catalogue, enum catalogue_kind kind
     struct span before = {0}; /* the last name … */
     bool dotted = false;      /* … and a dot behind it */
     bool unclear = false;
-    if ((catalogue->kinds & kind) == 0)
+    if ((catalogue->tables.bits & kind) == 0)
         return false;
     lex_start(&lexer, sql, lex_mode);
     for (lex_next(&lexer, &token); token.kind != TOKEN_END; lex_next(&lexer, &token)) {
@@ -267,10 +250,21 @@ bool catalogue_names(const struct catalogue *catalogue, enum catalogue_kind kind
         struct span owner = dotted && before.data ? before
                             : schema              ? span_text(schema)
                                                   : (struct span){0};
-        if (name.data && is_entry(catalogue, kind, owner, name))
+        if (name.data && names_find(&catalogue->tables, owner, name) & kind)
             return true;
         before = name;
         dotted = false;
     }
     return unclear || lexer.doubt;
+}
+
+unsigned catalogue_leaves(const struct catalogue *catalogue, struct span sql, unsigned lex_mode,
+                          const char *schema)
+{
+    unsigned leaves = routine_body_leaves(sql, lex_mode, &catalogue->routines, schema);
+    if (catalogue_names(catalogue, CATALOGUE_SETS, sql, lex_mode, schema))
+        leaves |= LEAVES_VARIABLES;
+    if (catalogue_names(catalogue, CATALOGUE_HOLDS, sql, lex_mode, schema))
+        leaves |= LEAVES_MORE;
+    return leaves;
 }

@@ -45,6 +45,7 @@ struct leader_log {
     uint64_t asked_us;          /* .. and ours */
     bool accounts_dirty;        /* within a batch */
     bool catalogue_dirty;       /* likewise */
+    bool routines_dirty;        /* likewise */
     bool moved;
     char logged[256]; /* what the log has said last, so that it is said once */
 };
@@ -252,6 +253,8 @@ static void on_event(const struct dump_event *event, void *context)
         log->accounts_dirty = true;
     if ((found & LOG_FOUND_CATALOGUE) != 0)
         log->catalogue_dirty = true;
+    if (found & LOG_FOUND_ROUTINES)
+        log->routines_dirty = true;
 }
 
 /* The first batch shows that the server has accepted us. */
@@ -274,10 +277,12 @@ static void on_batch(void *context)
     bool moved = log->moved;
     bool accounts = log->accounts_dirty;
     bool catalogue = log->catalogue_dirty;
+    bool routines = log->routines_dirty;
 
     log->moved = false;
     log->accounts_dirty = false;
     log->catalogue_dirty = false;
+    log->routines_dirty = false;
     followed(log);
     if (moved)
         log->settings.moved(log->settings.context);
@@ -285,6 +290,8 @@ static void on_batch(void *context)
         log->settings.accounts_changed(log->settings.context);
     if (catalogue)
         log->settings.catalogue_changed(log->settings.context);
+    if (routines)
+        log->settings.routines_changed(log->settings.context);
 }
 
 static void on_started(const struct dump_start *start, void *context)

@@ -36,10 +36,11 @@ struct leader_log_settings {
      * or, when it was in the log before the stream began, its commit to the second. */
     void (*transaction)(const struct gtid *gtid, uint64_t at_us, void *context);
     /* Told once a batch, after its transactions: something came; accounts may be others; views or
-     * tables may be. */
+     * tables may be; stored routines may be. */
     void (*moved)(void *context);
     void (*accounts_changed)(void *context);
     void (*catalogue_changed)(void *context);
+    void (*routines_changed)(void *context);
     /* The state, or what is said of it, is another. Must not free the log. */
     void (*state_changed)(void *context);
     void *context;

@@ -142,11 +142,10 @@ bool log_events_touches_accounts(struct span schema, struct span text)
            (span_equal(schema, span_text("mysql")) || names_mysql_schema(text));
 }
 
-bool log_events_touches_catalogue(struct span text)
+/* One of the verbs, and one of `things` behind it. */
+static bool changes_one_of(struct span text, const char *const *things)
 {
     static const char *const verbs[] = {"CREATE", "ALTER", "DROP", "RENAME", NULL};
-    static const char *const things[] = {"VIEW",   "MEMORY", "HEAP", "FEDERATED", "CONNECT",
-                                         "SPIDER", "RENAME", "LIKE", "TRIGGER",   NULL};
     struct span word = {0};
     bool changes = false;
 
@@ -157,6 +156,19 @@ bool log_events_touches_catalogue(struct span text)
             return true;
     } while (word.len > 0);
     return false;
+}
+
+bool log_events_touches_catalogue(struct span text)
+{
+    static const char *const things[] = {"VIEW",   "MEMORY", "HEAP", "FEDERATED", "CONNECT",
+                                         "SPIDER", "RENAME", "LIKE", "TRIGGER",   NULL};
+    return changes_one_of(text, things);
+}
+
+bool log_events_touches_routines(struct span text)
+{
+    static const char *const things[] = {"PROCEDURE", "FUNCTION", "PACKAGE", NULL};
+    return changes_one_of(text, things);
 }
 
 /* --- events --- */
@@ -226,12 +238,15 @@ static int query_found(struct log_events *events, const struct event_query *quer
         found |= LOG_FOUND_ACCOUNTS;
     if (events->standalone && log_events_touches_catalogue(query->text))
         found |= LOG_FOUND_CATALOGUE;
+    if (events->standalone && log_events_touches_routines(query->text))
+        found |= LOG_FOUND_ROUTINES;
     if (events->standalone || query_ends(query->text))
         found |= transaction_end(events);
     return found;
 }
 
-/* A long event of statements or tables whose beginning does not suffice is passed over. */
+/* A long event of statements or tables whose beginning does not suffice is passed over: at most it
+ * has changed a routine. */
 static int detail_found(struct log_events *events, uint8_t type, struct span bytes,
                         uint32_t len_bytes, uint64_t arrived_us, struct binlog_error *error)
 {
@@ -240,7 +255,9 @@ static int detail_found(struct log_events *events, uint8_t type, struct span byt
     int result = event_read(events, bytes, len_bytes, &event, copy, error);
 
     if (result < 0 && (bytes.len < len_bytes || result != BINLOG_DAMAGED))
-        return events->standalone && type != EVENT_TABLE_MAP ? transaction_end(events) : 0;
+        return events->standalone && type != EVENT_TABLE_MAP
+                   ? transaction_end(events) | LOG_FOUND_ROUTINES
+                   : 0;
     if (result < 0)
         return result;
     switch (type) {

@@ -10,6 +10,7 @@ enum log_finding {
     LOG_FOUND_TRANSACTION = 1, /* `done` is one that has ended */
     LOG_FOUND_ACCOUNTS = 2,    /* a change of accounts is in the transaction under way or ended */
     LOG_FOUND_CATALOGUE = 4,   /* likewise: what log_events_touches_catalogue() knows */
+    LOG_FOUND_ROUTINES = 8,    /* likewise: log_events_touches_routines() */
 };
 
 /* One transaction, as far as it matters here. */
@@ -46,5 +47,8 @@ bool log_events_touches_accounts(struct span schema, struct span text);
  * trigger, or a table of an engine whose rows replication does not keep. It says yes rather too
  * often. */
 bool log_events_touches_catalogue(struct span text);
+
+/* The same of stored procedures, functions and packages. */
+bool log_events_touches_routines(struct span text);
 
 #endif

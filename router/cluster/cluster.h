@@ -46,6 +46,9 @@ struct cluster_events {
     void (*accounts)(struct accounts *accounts, void *context);
     /* What is read on the leader alone; the callee owns the reference. */
     void (*catalogue)(struct catalogue *catalogue, void *context);
+    /* Routines of the leader may be others than before. Returns the count of such changes from now
+     * on, as for cluster_routines_changed. */
+    uint64_t (*routines)(void *context);
     /* The positions board rose, or a column was emptied: once per batch. */
     void (*confirmed)(void *context);
     void *context;
@@ -71,6 +74,9 @@ void cluster_accounts_changed(struct cluster *cluster, uint64_t changes);
  * them are through. The answer, events.catalogue, has at least that count, though it may come
  * without anything having been read when no server answers. */
 void cluster_catalogue_changed(struct cluster *cluster, uint64_t changes);
+/* The same of stored routines; it has a count of its own, catalogue->routine_changes, and may take
+ * some more time. */
+void cluster_routines_changed(struct cluster *cluster, uint64_t changes);
 /* Takes a server out of rotation for reads, or back. -ENOENT. */
 int cluster_drain(struct cluster *cluster, const char *name, bool drained);
 /* Somebody saw that server fail (a connection ended, an answer did not come): it is probed at once.

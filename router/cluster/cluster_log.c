@@ -246,9 +246,33 @@ static void on_catalogue_changed(void *context)
     cluster_catalogue_changed(context, 0);
 }
 
+static void on_routines_changed(void *context)
+{
+    struct cluster *cluster = context;
+
+    cluster_routines_changed(cluster, cluster->events.routines(cluster->events.context));
+}
+
+/* Changes of routines while nobody tells of them may have been any. */
+static void note_followed(struct cluster *cluster)
+{
+    struct leader_log_view view;
+    bool followed = false;
+
+    if (cluster->log != NULL) {
+        leader_log_view(cluster->log, &view);
+        followed = view.state == LEADER_LOG_FOLLOWING;
+    }
+    if (followed == cluster->log_followed)
+        return;
+    cluster->log_followed = followed;
+    on_routines_changed(cluster);
+}
+
 static void on_state_changed(void *context)
 {
     cluster_log_tick(context);
+    note_followed(context);
 }
 
 void cluster_log_stop(struct cluster *cluster)
@@ -275,6 +299,7 @@ void cluster_log_adjust(struct cluster *cluster)
         .moved = on_moved,
         .accounts_changed = on_accounts_changed,
         .catalogue_changed = on_catalogue_changed,
+        .routines_changed = on_routines_changed,
         .state_changed = on_state_changed,
         .context = cluster,
     };
@@ -286,6 +311,8 @@ void cluster_log_adjust(struct cluster *cluster)
     settings.name = leader->name;
     cluster->log_slot = cluster->leader_slot;
     cluster->log = leader_log_start(cluster->loop, &settings);
+    cluster->log_followed = false;
+    on_routines_changed(cluster);
 }
 
 void cluster_log_start(struct cluster *cluster)

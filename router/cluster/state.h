@@ -102,12 +102,20 @@ struct cluster {
     uint64_t catalogue_changes;      /* clients' statements that the run under way, or the last
                                         one, sees the effects of */
     uint64_t catalogue_changes_next; /* that the next run will */
-    uint64_t catalogue_began_ms;     /* the run under way, or the last one */
-    uint64_t catalogue_rest_ms;      /* time that must pass from then until the next */
-    bool catalogue_of_leader;        /* that run asks the leader */
-    bool catalogue_again;            /* something changed after the run under way had begun */
+    uint64_t routine_changes;        /* the same two of statements that may have changed routines */
+    uint64_t routine_changes_next;
+    uint64_t catalogue_began_ms; /* the run under way, or the last one */
+    uint64_t catalogue_rest_ms;  /* time that must pass from then until the next */
+    bool catalogue_of_leader;    /* that run asks the leader … */
+    bool catalogue_for_routines; /* … for them alone */
+    bool catalogue_again;        /* something changed after the run under way had begun */
     struct ev_timer catalogue_due;
+    struct ev_timer routines_due;
+    uint64_t routines_began_ms; /* the last run for them alone */
+    uint64_t routines_rest_ms;  /* as above */
+    bool log_followed;          /* what changes routines on the leader itself is told */
     char catalogue_error_logged[256];
+    char routines_hidden_logged[256];
 };
 
 /* snapshot.c: hands out a new topology when it differs from the last. Changes that no route depends

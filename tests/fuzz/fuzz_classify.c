@@ -2,6 +2,7 @@
  * The first byte gives the lexer's modes, and the size of the fingerprint's buffer. */
 #include "router/classify.h"
 #include "router/own_words.h"
+#include "router/routine_body.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -46,6 +47,23 @@ static void check_class(struct span sql, unsigned mode)
         must((class.flags & CLASS_PLAIN_READ) != 0);
 }
 
+/* What a body leaves when nothing is known is at least what it leaves when something is. */
+static void check_body(struct span sql, unsigned mode)
+{
+    static struct routines some;
+    const struct routines none = {0};
+    if (!some.known) {
+        some.known = true;
+        names_add(&some.procedures, ROUTINE_SEEN, span_text("d"), span_text("p"));
+        names_add(&some.functions, ROUTINE_SEEN | LEAVES_VARIABLES, span_text("d"), span_text("f"));
+        names_add(&some.settings, 1, span_text(""), span_text("sql_mode"));
+    }
+    unsigned known = routine_body_leaves(sql, mode, &some, "d");
+    unsigned unknown = routine_body_leaves(sql, mode, &none, NULL);
+    must((known & ~unknown) == 0);
+    must((unknown & ~(unsigned)LEAVES_UNKNOWN) == 0);
+}
+
 /* What is one of Causeway's own words, the classifier has pointed at; what is refused, too. */
 static void check_own_words(struct span sql, unsigned mode)
 {
@@ -84,6 +102,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct span sql = span_of(data + 1, size - 1);
     unsigned mode = data[0] & 7u;
     check_class(sql, mode);
+    check_body(sql, mode);
     check_own_words(sql, mode);
     check_fingerprint(sql, mode, 1 + (data[0] >> 3) * 8u);
     return 0;

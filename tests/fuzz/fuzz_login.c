@@ -282,6 +282,7 @@ static void open_lab(struct lab *lab, struct config *config, uint8_t circumstanc
                                        .accounts_changed = ignore_changes,
                                        .suspect = ignore_slot,
                                        .catalogue_changed = ignore_changes,
+                                       .routines_changed = ignore_changes,
                                        .visit = visit_nobody,
                                        .context = lab};
     struct sockaddr_un address;

@@ -180,7 +180,8 @@ START_TEST(a_long_statement_is_judged_by_its_beginning)
     ck_assert_int_eq(feed_query("demo", (char *)text.data, text.len, 0), 0);
     feed_gtid(5, 0, EVENT_GTID_STANDALONE, 8);
     ck_assert_int_eq(feed_query("demo", (char *)text.data, text.len, EVENT_HEADER_BYTES),
-                     LOG_FOUND_TRANSACTION); /* too short to be read, and yet its end */
+                     LOG_FOUND_TRANSACTION | LOG_FOUND_ROUTINES); /* too short to be read, and yet
+                                                                     its end; it may be any */
     buf_free(&text);
 }
 END_TEST
@@ -291,6 +292,38 @@ START_TEST(a_view_in_the_log_is_noticed)
 }
 END_TEST
 
+static const struct {
+    const char *text;
+    bool touches;
+} routine_statements[] = {
+    {"CREATE DEFINER=`a`@`%` PROCEDURE `p`() SELECT 1", true},
+    {"create or replace definer=`a`@`%` function f() returns int return 1", true},
+    {"CREATE OR REPLACE AGGREGATE FUNCTION f() RETURNS INT RETURN 1", true},
+    {"ALTER PROCEDURE p SQL SECURITY INVOKER", true},
+    {"DROP FUNCTION IF EXISTS d.f", true},
+    {"CREATE PACKAGE BODY p AS END", true},
+    {"/* by hand */ DROP PROCEDURE p", true},
+    {"CREATE TABLE t (a INT)", false},
+    {"CALL p()", false},
+    {"INSERT INTO t SELECT procedure FROM u", false},
+    {"", false},
+};
+
+START_TEST(statements_on_routines_are_known)
+{
+    ck_assert_int_eq(log_events_touches_routines(span_text(routine_statements[_i].text)),
+                     routine_statements[_i].touches);
+}
+END_TEST
+
+START_TEST(a_routine_in_the_log_is_noticed)
+{
+    feed_gtid(4, 0, EVENT_GTID_STANDALONE, 8);
+    ck_assert_int_eq(feed_text("CREATE PROCEDURE p() SELECT 1"),
+                     LOG_FOUND_TRANSACTION | LOG_FOUND_ROUTINES);
+}
+END_TEST
+
 START_TEST(derived_ids_differ_and_are_no_common_ones)
 {
     uint32_t seen[64];
@@ -327,7 +360,10 @@ int main(void)
                         sizeof(statements) / sizeof(statements[0]));
     tcase_add_loop_test(pure, statements_on_views_are_known, 0,
                         sizeof(catalogue_statements) / sizeof(catalogue_statements[0]));
+    tcase_add_loop_test(pure, statements_on_routines_are_known, 0,
+                        sizeof(routine_statements) / sizeof(routine_statements[0]));
     tcase_add_test(stream, a_view_in_the_log_is_noticed);
+    tcase_add_test(stream, a_routine_in_the_log_is_noticed);
     tcase_add_test(pure, derived_ids_differ_and_are_no_common_ones);
     suite_add_tcase(suite, stream);
     suite_add_tcase(suite, pure);
