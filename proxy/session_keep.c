@@ -124,9 +124,9 @@ static bool at_work(const struct session *session, const struct backend *backend
 static bool leader_holds(const struct session *session)
 {
     return session->sticky & ~(unsigned)STICKY_VARIABLES || session->user_vars.unreadable ||
-           session->vars.leader_only || session->vars.auto_is_null ||
-           session->vars.schema_dropped || session->vars.asks || session->vars.again.len > 0 ||
-           session->aftermath.unnamed || session->aftermath.one_time;
+           session->vars.leader_only || session->vars.looks_back || session->vars.schema_dropped ||
+           session->vars.asks || session->vars.again.len > 0 || session->aftermath.unnamed ||
+           session->aftermath.one_time;
 }
 
 bool keep_has_warnings(const struct session *session, const struct backend *backend)

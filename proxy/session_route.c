@@ -75,7 +75,7 @@ static bool leader_only(const struct session *session)
     const struct command *command = &session->command;
     return command->to_leader || command->catalogued || !command->read ||
            session->sticky & STICKY_READS || session->vars.leader_only ||
-           session->vars.auto_is_null || session->vars.schema_dropped ||
+           session->vars.looks_back || session->vars.schema_dropped ||
            session->vars.again.len > 0 || session->too_many_domains ||
            (session->leader && session->leader->expired) ||
            (keeps_connections(session) && !session->reader) ||

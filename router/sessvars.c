@@ -111,7 +111,7 @@ void sessvars_reset(struct sessvars *vars)
     vars->again.len = 0;
     vars->asks &= SESSVARS_ASK_ROLE;
     vars->isolation = ISOLATION_DEFAULT;
-    vars->auto_is_null = false;
+    vars->looks_back = 0;
     vars->names_collate = false;
     vars->leader_only = vars->unlogged;
     vars->bare_schema = vars->schema != NULL;
@@ -326,6 +326,25 @@ static void note_leader_only(struct sessvars *vars, const struct track_entry *en
     }
 }
 
+static void note_looking_back(struct sessvars *vars, const struct track_entry *entry)
+{
+    static const struct {
+        const char *name, *off;
+        enum sessvars_look look;
+    } known[] = {
+        {"sql_auto_is_null", "OFF", LOOK_LAST_ROW},
+        {"optimizer_trace", "enabled=off", LOOK_TRACE},
+        {"profiling", "OFF", LOOK_PROFILES},
+    };
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (!span_equal(entry->name, span_text(known[i].name)))
+            continue;
+        vars->looks_back &= ~(unsigned)known[i].look;
+        if (!span_equal(entry->value, span_text(known[i].off)))
+            vars->looks_back |= known[i].look;
+    }
+}
+
 static bool track_variable(struct sessvars *vars, const struct track_entry *entry)
 {
     enum replay replay = replay_of(entry->name);
@@ -339,8 +358,7 @@ static bool track_variable(struct sessvars *vars, const struct track_entry *entr
     if (replay == LEADER_ONLY && !span_equal(entry->name, span_text("sql_log_bin")))
         return true; /* they go on counting where they were set */
     set_variable(vars, entry->name, entry->value)->on_leader = replay != REPLAY;
-    if (span_equal(entry->name, span_text("sql_auto_is_null")))
-        vars->auto_is_null = !span_equal(entry->value, span_text("OFF"));
+    note_looking_back(vars, entry);
     if (span_equal(entry->name, span_text("tx_isolation")))
         note_isolation(vars, entry->value);
     if (span_equal(entry->name, span_text("character_set_results")))

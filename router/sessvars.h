@@ -29,6 +29,13 @@ enum sessvars_ask {
     SESSVARS_ASK_ROLE = 4, /* SET ROLE: needed before a replay */
 };
 
+/* Variables under which a statement speaks of earlier ones, on the server where those ran. */
+enum sessvars_look {
+    LOOK_LAST_ROW = 1 << 0, /* sql_auto_is_null: `id IS NULL` finds the row inserted last */
+    LOOK_TRACE = 1 << 1,    /* optimizer_trace */
+    LOOK_PROFILES = 1 << 2, /* profiling */
+};
+
 struct sessvars {
     struct sessvar *first; /* in the order of their last change */
     char *schema;          /* the current one; NULL: none */
@@ -56,11 +63,10 @@ struct sessvars {
     bool names_collate; /* SET NAMES … COLLATE: results say that they have that collation, too */
     uint32_t client_charset; /* a digest of character_set_client; 0: as at login */
     enum isolation isolation;
-    bool leader_only; /* a variable was set that a follower can't or must not share:
-                         sql_log_bin = 0, timestamp, rand_seed … */
-    bool
-        auto_is_null; /* sql_auto_is_null: `id IS NULL` finds the row inserted last, where it was */
-    bool unlogged;    /* sql_log_bin was 0 once: a reset does not undo that */
+    bool leader_only;    /* a variable was set that a follower can't or must not share:
+                            sql_log_bin = 0, timestamp, rand_seed … */
+    unsigned looks_back; /* enum sessvars_look: statements ask for what others left behind */
+    bool unlogged;       /* sql_log_bin was 0 once: a reset does not undo that */
 };
 
 void sessvars_init(struct sessvars *vars);

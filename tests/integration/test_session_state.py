@@ -142,7 +142,12 @@ SCENES = {
         "SELECT v FROM state_n WHERE id IS NULL"],
     "what the optimizer traced": [
         "SET optimizer_trace = 'enabled=on'", "SELECT v FROM state_t WHERE id = 1",
-        "SELECT QUERY FROM information_schema.OPTIMIZER_TRACE", "SET optimizer_trace = 'enabled=off'"],
+        "SELECT QUERY FROM information_schema.OPTIMIZER_TRACE", "SELECT v FROM state_t WHERE id = 2",
+        "SET @trace = (SELECT QUERY FROM information_schema.OPTIMIZER_TRACE)", "SELECT @trace",
+        "SET optimizer_trace = 'enabled=off'"],
+    "profiles": [
+        "SET profiling = 1", "SELECT v FROM state_t WHERE id = 1", "SELECT COUNT(*) FROM state_t",
+        "SELECT COUNT(DISTINCT QUERY_ID) FROM information_schema.PROFILING", "SET profiling = 0"],
     "a role": ["SET ROLE `state ``role`", both("CURRENT_ROLE()"), "SET ROLE nosuch", both("CURRENT_ROLE()"),
                "SET ROLE NONE", both("CURRENT_ROLE()")],
     "temporary tables": [
