@@ -130,7 +130,8 @@ static void insert_eof(struct relay *relay, const struct result_event *event)
         if (session->command.flags & CLASS_MULTI && more_follow(session))
             status |= SERVER_MORE_RESULTS_EXISTS;
     }
-    eof_build(rewritten, event->seq, 0, status & (uint16_t)~SERVER_SESSION_STATE_CHANGED);
+    eof_build(rewritten, event->seq, session->parser.warnings,
+              status & (uint16_t)~SERVER_SESSION_STATE_CHANGED);
     add_rewritten(relay, offset);
 }
 

@@ -362,11 +362,13 @@ size_t result_feed(struct result_parser *parser, uint8_t *data, size_t len,
 
 /* --- the caller's answer to an event --- */
 
-/* PREPARE_OK: 0x00, statement id (4 bytes), number of columns (2), number of parameters (2). */
+/* PREPARE_OK: 0x00, statement id (4 bytes), number of columns (2), number of parameters (2), a
+ * zero, number of warnings (2). */
 static void prepare_take(struct result_parser *parser, const uint8_t *payload)
 {
     parser->definitions_left = load_u16(payload + 7);
     parser->definitions_next = load_u16(payload + 5);
+    parser->warnings = load_u16(payload + 10);
     if (parser->definitions_left == 0) {
         parser->definitions_left = parser->definitions_next;
         parser->definitions_next = 0;

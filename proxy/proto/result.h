@@ -72,8 +72,9 @@ struct result_parser {
                            cursor. An ERR behind the definitions then has no EOF before it. */
     bool tells_columns; /* the caller may set it as well: see RESULT_EVENT_COLUMNS */
     bool eof_due;       /* the definitions are through, their EOF not yet reported */
-    bool continued;   /* the last header said 0xffffff: the next packet goes on with that payload */
-    uint8_t last_seq; /* of the last packet passed or taken, as the server numbered it */
+    bool continued; /* the last header said 0xffffff: the next packet goes on with that payload */
+    uint16_t warnings;     /* PREPARE: as its OK says, and the EOFs behind it */
+    uint8_t last_seq;      /* of the last packet passed or taken, as the server numbered it */
     uint32_t payload_left; /* of the packet that is passing */
     uint32_t definitions_left;
     uint32_t definitions_next; /* PREPARE: the columns, behind the parameters */

@@ -410,6 +410,8 @@ def prepared_script(client):
     yield "read"
     client.execute(read, [100])
     yield "read nothing"
+    masked_prepare(client, "SELECT id, 1 AS id FROM wire_p WHERE v = ? GROUP BY id")
+    yield "prepare with a warning"
     everything = masked_prepare(client, "SELECT * FROM wire_types WHERE id < ?")[0]
     yield "prepare types"
     client.execute(everything, [10])
