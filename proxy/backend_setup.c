@@ -35,18 +35,18 @@ void backend_setup_packet(const struct backend *backend, bool schema_charset, st
 {
     size_t begin = packet_begin(out);
     buf_append_u8(out, COM_QUERY);
-    buf_append_text(out, "SET @@session.session_track_system_variables='*', "
+    buf_append_text(out, "SET @@session.session_track_system_variables=_utf8mb4'*', "
                          "@@session.session_track_schema=1, "
                          "@@session.session_track_state_change=1, "
-                         "@@session.session_track_transaction_info='CHARACTERISTICS'");
+                         "@@session.session_track_transaction_info=_utf8mb4'CHARACTERISTICS'");
     if (backend->guarded)
         buf_append_text(out, ", @@session.tx_read_only=1");
     const struct topology_server *server = worker_server(backend->worker, (int)backend->slot);
     if (backend->guarded && server && server->defaults[0]) {
         buf_append_text(out, server->defaults);
         if (backend->identity->capabilities & CLIENT_IGNORE_SPACE)
-            buf_append_text(out,
-                            ", @@session.sql_mode=CONCAT(@@session.sql_mode, ',IGNORE_SPACE')");
+            buf_append_text(
+                out, ", @@session.sql_mode=CONCAT(@@session.sql_mode, _utf8mb4',IGNORE_SPACE')");
     }
     if (schema_charset && backend->has_schema)
         buf_append_text(out, ", @@session.collation_database=DEFAULT");

@@ -44,7 +44,8 @@ static void add_beginnings(struct session *session, struct backend *backend, str
     if (options & CLIENT_INTERACTIVE)
         buf_append_text(&sql, ", @@session.wait_timeout=@@session.interactive_timeout");
     if (options & CLIENT_IGNORE_SPACE)
-        buf_append_text(&sql, ", @@session.sql_mode=CONCAT(@@session.sql_mode, ',IGNORE_SPACE')");
+        buf_append_text(&sql,
+                        ", @@session.sql_mode=CONCAT(@@session.sql_mode, _utf8mb4',IGNORE_SPACE')");
     if (sql.len) {
         struct buf text = {0};
         buf_append_text(&text, "SET ");

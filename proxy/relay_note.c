@@ -325,6 +325,15 @@ static void note_user_variables(struct session *session)
         backend->vars_version = session->vars.version;
 }
 
+/* SET @@name in a text that is prepared, or in a compound statement, is not reported (measured). */
+static bool hides_change(const struct session *session)
+{
+    struct span sql = session_sql(session);
+    return session->command.flags & (CLASS_OPAQUE | CLASS_HOLDS) && sql.len > 0 &&
+           memmem(sql.data, sql.len, "@@", 2) &&
+           (memmem(sql.data, sql.len, "SET", 3) || memmem(sql.data, sql.len, "set", 3));
+}
+
 /* An error does not undo what happened before it. */
 static void note_sticky(struct session *session)
 {
@@ -346,27 +355,21 @@ static void note_sticky(struct session *session)
     }
     if (command->state_changed && (!command->named_change || leaves_anything(command)))
         note_unnamed(session);
+    if (hides_change(session))
+        session->sticky |= STICKY_UNKNOWN;
 }
 
-static bool has_word(struct span sql, const char *lower, const char *upper)
-{
-    size_t len = strlen(lower);
-    return memmem(sql.data, sql.len, lower, len) || memmem(sql.data, sql.len, upper, len);
-}
-
-/* SET NAMES x alone implies the collation that goes with x; with COLLATE, or SET CHARACTER SET, it
- * must be asked for. (First letters may be of the other case.) */
+/* Of SET NAMES and the like only character sets are reported. */
 static void note_collation(struct session *session)
 {
     const struct command *command = &session->command;
-    if (!(session->vars.asks & SESSVARS_ASK_COLLATION) || !(command->flags & CLASS_SET) ||
-        command->code != COM_QUERY)
-        return;
-    struct span sql = span_of(stream_data(&session->client), command->len);
-    bool collates = has_word(sql, "ollate", "OLLATE");
-    if (!collates && !has_word(sql, "har", "HAR"))
-        session->vars.asks &= ~(unsigned)SESSVARS_ASK_COLLATION;
-    session->vars.names_collate = collates && has_word(sql, "ames", "AMES");
+    struct backend *backend = session->running;
+    bool in_step = backend->vars_version == session->vars.version;
+    if (command->code == COM_QUERY || command->code == COM_STMT_EXECUTE)
+        sessvars_note_collations(&session->vars, session_sql(session), session_lex_mode(session),
+                                 !command->failed);
+    if (in_step)
+        backend->vars_version = session->vars.version;
 }
 
 static void note_alter(struct session *session)
@@ -426,12 +429,12 @@ void relay_note_end(struct session *session)
     note_option(session);
     if (backend->guarded)
         return;
+    note_collation(session);
     note_sticky(session);
     if (command->flags & (CLASS_DDL | CLASS_OPAQUE | CLASS_MULTI))
         atomic_fetch_add(&session->worker->shared->ddl, 1);
     if (command->failed)
         return;
-    note_collation(session);
     note_alter(session);
     if (command->code == COM_RESET_CONNECTION)
         note_reset(session);

@@ -4,6 +4,7 @@
 #include "proxy/base/memory.h"
 #include "proxy/proto/definitions.h"
 #include "router/reading.h"
+#include "router/set_targets.h"
 
 #include <stdlib.h>
 #include <strings.h>
@@ -84,10 +85,18 @@ static void forget_wanted(struct sessvars *vars)
     memset(&vars->wanted, 0, sizeof(vars->wanted));
 }
 
+static void forget_results_collation(struct sessvars *vars)
+{
+    free(vars->results_collation);
+    vars->results_collation = NULL;
+    vars->results_as_connection = false;
+}
+
 void sessvars_free(struct sessvars *vars)
 {
     free_variables(vars);
     forget_wanted(vars);
+    forget_results_collation(vars);
     buf_free(&vars->again);
     free(vars->schema);
     free(vars->role);
@@ -112,7 +121,7 @@ void sessvars_reset(struct sessvars *vars)
     vars->asks &= SESSVARS_ASK_ROLE;
     vars->isolation = ISOLATION_DEFAULT;
     vars->looks_back = 0;
-    vars->names_collate = false;
+    forget_results_collation(vars);
     vars->leader_only = vars->unlogged;
     vars->bare_schema = vars->schema != NULL;
 }
@@ -128,6 +137,15 @@ static struct sessvar *take(struct sessvars *vars, struct span name)
         return var;
     }
     return NULL;
+}
+
+static void drop_variable(struct sessvars *vars, const char *name)
+{
+    struct sessvar *var = take(vars, span_text(name));
+    if (!var)
+        return;
+    free(var->value);
+    free(var);
 }
 
 static struct sessvar *set_variable(struct sessvars *vars, struct span name, struct span value)
@@ -147,15 +165,6 @@ static struct sessvar *set_variable(struct sessvars *vars, struct span name, str
         last = &(*last)->next;
     *last = var;
     return var;
-}
-
-static void drop_variable(struct sessvars *vars, const char *name)
-{
-    struct sessvar *var = take(vars, span_text(name));
-    if (!var)
-        return;
-    free(var->value);
-    free(var);
 }
 
 static void enter_schema(struct sessvars *vars)
@@ -206,10 +215,63 @@ void sessvars_note_alter(struct sessvars *vars, struct span sql, unsigned lex_mo
         enter_schema(vars);
 }
 
+static const struct sessvar *find(const struct sessvars *vars, const char *name)
+{
+    const struct sessvar *var = vars->first;
+    while (var && strcmp(var->name, name) != 0)
+        var = var->next;
+    return var;
+}
+
+/* Of that character set: the names of collations begin with it. */
+static bool collation_fits(struct span collation, const struct sessvar *charset)
+{
+    return collation.len > charset->value_len &&
+           memcmp(collation.data, charset->value, charset->value_len) == 0 &&
+           collation.data[charset->value_len] == '_';
+}
+
+static void set_results_collation(struct sessvars *vars, struct span collation)
+{
+    forget_results_collation(vars);
+    if (collation.len)
+        vars->results_collation = memory_strndup(collation.data, collation.len);
+}
+
+/* It says more than the character set, and replaces it. */
+static void note_collation(struct sessvars *vars)
+{
+    drop_variable(vars, "character_set_connection");
+    vars->asks &= ~(unsigned)SESSVARS_ASK_COLLATION;
+}
+
 void sessvars_set_collation(struct sessvars *vars, struct span collation)
 {
+    const struct sessvar *results = find(vars, "character_set_results");
     set_variable(vars, span_text("collation_connection"), collation);
-    vars->asks &= ~(unsigned)SESSVARS_ASK_COLLATION;
+    if (vars->results_as_connection && results && collation_fits(collation, results))
+        set_results_collation(vars, collation);
+    vars->results_as_connection = false;
+    note_collation(vars);
+}
+
+void sessvars_note_collations(struct sessvars *vars, struct span sql, unsigned lex_mode, bool ran)
+{
+    if (!vars->results_changed && !vars->connection_changed)
+        return;
+    struct set_collations found = {.asks = true};
+    if (ran)
+        set_collations_read(sql, lex_mode, &found);
+    if (vars->connection_changed && !found.asks)
+        vars->asks &= ~(unsigned)SESSVARS_ASK_COLLATION;
+    const struct sessvar *connection = find(vars, "character_set_connection");
+    if (vars->connection_changed && connection && collation_fits(found.connection, connection))
+        sessvars_set_collation(vars, found.connection);
+    if (vars->results_changed) {
+        set_results_collation(vars, found.results);
+        vars->results_as_connection = found.as_connection;
+    }
+    vars->results_changed = vars->connection_changed = false;
 }
 
 void sessvars_set_role(struct sessvars *vars, struct span role)
@@ -361,14 +423,19 @@ static bool track_variable(struct sessvars *vars, const struct track_entry *entr
     note_looking_back(vars, entry);
     if (span_equal(entry->name, span_text("tx_isolation")))
         note_isolation(vars, entry->value);
-    if (span_equal(entry->name, span_text("character_set_results")))
-        vars->names_collate = false;
+    if (span_equal(entry->name, span_text("character_set_results"))) {
+        forget_results_collation(vars);
+        vars->results_changed = true;
+    }
     if (span_equal(entry->name, span_text("character_set_client")))
         note_client_charset(vars, entry->value);
-    if (span_equal(entry->name, span_text("character_set_connection")))
+    if (span_equal(entry->name, span_text("character_set_connection"))) {
+        drop_variable(vars, "collation_connection");
+        vars->connection_changed = true;
         vars->asks |= SESSVARS_ASK_COLLATION;
-    else if (span_equal(entry->name, span_text("collation_connection")))
-        vars->asks &= ~(unsigned)SESSVARS_ASK_COLLATION;
+    } else if (span_equal(entry->name, span_text("collation_connection"))) {
+        note_collation(vars);
+    }
     return true;
 }
 
@@ -440,50 +507,43 @@ static void append_value(struct buf *sql, const struct sessvar *var)
         append_text(sql, span_of(var->value, var->value_len));
 }
 
-static const struct sessvar *find(const struct sessvars *vars, const char *name)
-{
-    const struct sessvar *var = vars->first;
-    while (var && strcmp(var->name, name) != 0)
-        var = var->next;
-    return var;
-}
-
 bool sessvars_set_schema_charset(const struct sessvars *vars)
 {
     return find(vars, "character_set_database") || find(vars, "collation_database");
 }
 
-/* Of that character set (the names of collations begin with it). */
-static bool collation_fits(const struct sessvar *collation, const struct sessvar *charset)
+/* SET NAMES … COLLATE sets these as well. */
+static bool goes_with_results(const struct sessvar *var)
 {
-    return strncmp(collation->value, charset->value, charset->value_len) == 0 &&
-           collation->value[charset->value_len] == '_';
+    return strcmp(var->name, "character_set_client") == 0 ||
+           strcmp(var->name, "character_set_connection") == 0 ||
+           strcmp(var->name, "collation_connection") == 0;
 }
 
-static void append_assignment(const struct sessvars *vars, const struct sessvar *var,
-                              struct buf *sql)
+/* The collation that results say they have, a variable of no name: first, since it sets others. */
+static bool append_names(const struct sessvars *vars, uint64_t since, struct buf *sql)
 {
-    const struct sessvar *collation = find(vars, "collation_connection");
-    if (vars->names_collate && strcmp(var->name, "character_set_results") == 0 && collation &&
-        collation_fits(collation, var)) {
-        buf_printf(sql, "NAMES '%s' COLLATE '%s'", var->value, collation->value);
-        return;
-    }
-    buf_append_text(sql, "@@session.");
-    buf_append_text(sql, var->name);
-    buf_append_u8(sql, '=');
-    append_value(sql, var);
+    const struct sessvar *results = find(vars, "character_set_results");
+    if (!results || results->version <= since || !vars->results_collation)
+        return false;
+    buf_printf(sql, "SET NAMES '%s' COLLATE '%s'", results->value, vars->results_collation);
+    return true;
 }
 
 void sessvars_replay(const struct sessvars *vars, uint64_t since, bool guarded, struct buf *sql)
 {
-    const char *separator = "SET ";
+    bool names = append_names(vars, since, sql);
+    const char *separator = names ? ", @@session." : "SET @@session.";
     for (const struct sessvar *var = vars->first; var; var = var->next) {
-        if (var->version <= since || (var->on_leader && guarded))
+        bool due = var->version > since || (names && goes_with_results(var));
+        if (!due || (var->on_leader && guarded) ||
+            (names && strcmp(var->name, "character_set_results") == 0))
             continue;
         buf_append_text(sql, separator);
-        append_assignment(vars, var, sql);
-        separator = ", ";
+        buf_append_text(sql, var->name);
+        buf_append_u8(sql, '=');
+        append_value(sql, var);
+        separator = ", @@session.";
     }
 }
 
@@ -495,7 +555,7 @@ void sessvars_replay_wanted(const struct sessvars *vars, const char *usual, bool
     append_text(sql, span_text(all ? "*" : list));
     buf_printf(sql,
                ", @@session.session_track_schema=%d, @@session.session_track_state_change=%d, "
-               "@@session.session_track_transaction_info='%s'",
+               "@@session.session_track_transaction_info=_utf8mb4'%s'",
                !vars->wanted.no_schema, vars->wanted.state_change,
                vars->wanted.characteristics ? "CHARACTERISTICS"
                : vars->wanted.transaction   ? "STATE"

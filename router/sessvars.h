@@ -60,8 +60,12 @@ struct sessvars {
                            brought to that, so the session stays on the leader until the next USE */
     bool wide_charset; /* character_set_client is one in which a byte that looks like a quote may be
                           half a character (LEX_WIDE_CHARSET) */
-    bool names_collate; /* SET NAMES … COLLATE: results say that they have that collation, too */
-    uint32_t client_charset; /* a digest of character_set_client; 0: as at login */
+    char *results_collation; /* that results say they have; NULL: the default of their character
+                                set, or the login's */
+    bool connection_changed; /* character_set_connection, and … */
+    bool results_changed; /* since sessvars_note_collations(): of what collation is not known yet */
+    bool results_as_connection; /* it is that of the connection, which must be asked for */
+    uint32_t client_charset;    /* a digest of character_set_client; 0: as at login */
     enum isolation isolation;
     bool leader_only;    /* a variable was set that a follower can't or must not share:
                             sql_log_bin = 0, timestamp, rand_seed … */
@@ -83,6 +87,10 @@ bool sessvars_track(struct sessvars *vars, const struct track_entry *entry);
 
 /* The collation that goes with the character set last reported. */
 void sessvars_set_collation(struct sessvars *vars, struct span collation);
+
+/* The text of the statement that the last changes were reported for; not `ran`: it may not have run
+ * to its end. */
+void sessvars_note_collations(struct sessvars *vars, struct span sql, unsigned lex_mode, bool ran);
 
 /* The role as the server tells it; no data: none. */
 void sessvars_set_role(struct sessvars *vars, struct span role);

@@ -6,6 +6,16 @@
 
 #include "proxy/base/buf.h"
 
+/* What a text of SET statements says about collations, of which the server reports the character
+ * set alone. */
+struct set_collations {
+    bool asks;              /* collation_connection need not be the default of its character set */
+    bool as_connection;     /* results have the collation of the connection: NAMES DEFAULT */
+    struct span connection; /* what the collation of the connection was set to: NAMES … COLLATE */
+    struct span results; /* the collation that results are said to have: NAMES … COLLATE; no data:
+                            the default of their character set */
+};
+
 enum set_targets {
     SET_TARGETS_TRACKING, /* session_track_… variables alone */
     SET_TARGETS_MIXED,    /* others as well: `again` sets each of them to the value it has */
@@ -14,5 +24,9 @@ enum set_targets {
 
 /* `sql`: one SET statement; `lex_mode`: enum lex_mode. Writes `again` for SET_TARGETS_MIXED. */
 enum set_targets set_targets_read(struct span sql, unsigned lex_mode, struct buf *again);
+
+/* `sql`: one or more statements; where one is no SET, or can't be understood, only `asks` is set.
+ */
+void set_collations_read(struct span sql, unsigned lex_mode, struct set_collations *out);
 
 #endif

@@ -86,6 +86,17 @@ def causeway_fixture(cluster):
         stop_causeway(proxy)
 
 
+@pytest.fixture(scope="module", name="few_connections", params=["session", "transaction"])
+def few_connections_fixture(shared_cluster, request):
+    """Causeway in both poolings, with connections that all sessions share: one after the other, or in turns."""
+    routing = {"pooling": request.param}
+    if request.param == "transaction":
+        routing.update({"max_server_connections": "1", "pool_wait": "4s"})
+    proxy = start_causeway(shared_cluster, {"routing": routing, "proxy": {"threads": "1"}})
+    yield proxy
+    stop_causeway(proxy)
+
+
 @pytest.fixture(params=["direct", "causeway"], name="target")
 def target_fixture(request, cluster):
     """The port a client connects to: the leader's own as the control, then Causeway's."""

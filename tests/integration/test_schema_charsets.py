@@ -5,7 +5,6 @@ import contextlib
 
 import pytest
 
-from conftest import start_causeway, stop_causeway
 from harness import rows, wait_until
 from wire import DEPRECATE_EOF, INIT_DB, PLAIN, RESET_CONNECTION, Wire, packets_of
 
@@ -27,17 +26,6 @@ def ground_fixture(shared_cluster):
     yield shared_cluster
     for schema in SCHEMAS:
         shared_cluster.leader.sql(f"DROP DATABASE IF EXISTS {schema}")
-
-
-@pytest.fixture(scope="module", name="proxy", params=["session", "transaction"])
-def proxy_fixture(ground, request):
-    """A few connections that all sessions share, one after the other or in turns."""
-    routing = {"pooling": request.param}
-    if request.param == "transaction":
-        routing.update({"max_server_connections": "1", "pool_wait": "4s"})
-    proxy = start_causeway(ground, {"routing": routing, "proxy": {"threads": "1"}})
-    yield proxy
-    stop_causeway(proxy)
 
 
 # -- what a session does: each takes its connection
@@ -132,32 +120,32 @@ def stay_in(port, schema):
 
 
 @pytest.mark.parametrize("name", SCENES)
-def test_scene(proxy, ground, name):
+def test_scene(few_connections, ground, name):
     scene = SCENES[name]
     expected = play(ground.leader.port, scene)
     ground.caught_up()
     assert any(b"cs_" in answer for answer in expected) or name in ("none", "without a schema after it")
     for _ in range(2):
-        assert play(proxy.port, scene) == expected
-        stay_in(proxy.port, "cs_greek")
+        assert play(few_connections.port, scene) == expected
+        stay_in(few_connections.port, "cs_greek")
 
 
 @pytest.mark.parametrize("neighbour", ["cs_greek", "cs_lat"])
 @pytest.mark.parametrize("name", SCENES)
-def test_scene_with_a_neighbour(proxy, ground, name, neighbour):
+def test_scene_with_a_neighbour(few_connections, ground, name, neighbour):
     """Another session works in between, on the same connections when they are lent."""
     scene = SCENES[name]
     expected = play(ground.leader.port, scene)
     ground.caught_up()
-    with contextlib.closing(Wire(proxy.port)) as other:
+    with contextlib.closing(Wire(few_connections.port)) as other:
         other.login(schema=neighbour, capabilities=CAPABILITIES)
-        assert play(proxy.port, scene, lambda: do_something(other)) == expected
+        assert play(few_connections.port, scene, lambda: do_something(other)) == expected
 
 
-def test_an_altered_schema_is_known_to_new_sessions(proxy, ground):
+def test_an_altered_schema_is_known_to_new_sessions(few_connections, ground):
     """Altered behind Causeway's back: connections that are in it already are believed for a second."""
     def seen():
-        with contextlib.closing(proxy.connect(database="cs_wide")) as client:
+        with contextlib.closing(few_connections.connect(database="cs_wide")) as client:
             return {rows(client, where + "SELECT @@collation_database")[0][0] for where in ("/* causeway to=leader */ ", "")}
 
     for collation in ("utf8mb4_czech_ci", "utf8mb4_bin"):

@@ -118,19 +118,19 @@ static const struct {
     {"SET NAMES x COLLATE y",
      {{"character_set_connection", "1"}, {"collation_connection", "2"}},
      0,
-     SET("character_set_connection", "1") AND("collation_connection", "2")},
+     SET("collation_connection", "2")},
     {"then SET NAMES z",
      {{"character_set_connection", "1"},
       {"collation_connection", "2"},
       {"character_set_connection", "3"}},
      0,
-     SET("collation_connection", "2") AND("character_set_connection", "3")},
+     SET("character_set_connection", "3")},
     {"a collation, then its set, then the collation",
      {{"collation_connection", "1"},
       {"character_set_connection", "2"},
       {"collation_connection", "1"}},
      0,
-     SET("character_set_connection", "2") AND("collation_connection", "1")},
+     SET("collation_connection", "1")},
 };
 
 START_TEST(changes_are_replayed_in_order)
@@ -340,24 +340,58 @@ static const struct {
     {"ascii", {11, 65}, false},   {"utf8mb4", {224, 2304}, false},
 };
 
-/* SET NAMES latin1 COLLATE latin1_bin, and then something else. */
+static void names(struct sessvars *vars, const char *charset)
+{
+    track(vars, "character_set_connection", charset);
+    track(vars, "character_set_results", charset);
+    track(vars, "character_set_client", charset);
+}
+
+#define NAMES_LATIN1   "SET NAMES 'latin1' COLLATE 'latin1_bin'"
+#define CLIENT_LATIN1  AND("character_set_client", HEX("6c6174696e31"))
+#define CONNECTION_BIN AND("collation_connection", HEX("6c6174696e315f62696e"))
+
+/* What results say of their collation outlasts changes of the others, which it would undo. */
 START_TEST(names_with_a_collation_are_said_so)
 {
     struct sessvars vars;
     sessvars_init(&vars);
+    names(&vars, "latin1");
+    sessvars_note_collations(&vars, span_text("SET NAMES latin1 COLLATE latin1_bin"), 0, true);
+    ck_assert(!(vars.asks & SESSVARS_ASK_COLLATION));
+    check_replay(&vars, 0, NAMES_LATIN1 CLIENT_LATIN1 CONNECTION_BIN);
+    check_replay(&vars, 1, NAMES_LATIN1 CLIENT_LATIN1 CONNECTION_BIN); /* results are version 2 */
+    check_replay(&vars, 2, SET("character_set_client", HEX("6c6174696e31")) CONNECTION_BIN);
+    track(&vars, "character_set_client", "ascii");
+    sessvars_note_collations(&vars, span_text("SET character_set_client=ascii"), 0, true);
+    check_replay(&vars, 0,
+                 NAMES_LATIN1 CONNECTION_BIN AND("character_set_client", HEX("6173636969")));
     track(&vars, "character_set_results", "latin1");
+    sessvars_note_collations(&vars, span_text("SET character_set_results=latin1"), 0, true);
+    check_replay(&vars, 5, SET("character_set_results", HEX("6c6174696e31")));
+    sessvars_free(&vars);
+}
+END_TEST
+
+/* The server's default may be any of its collations; the connection's tells. */
+START_TEST(names_default_is_asked_for)
+{
+    struct sessvars vars;
+    sessvars_init(&vars);
+    names(&vars, "latin1");
+    sessvars_note_collations(&vars, span_text("SET NAMES DEFAULT"), 0, true);
+    ck_assert(vars.asks & SESSVARS_ASK_COLLATION);
     sessvars_set_collation(&vars, span_text("latin1_bin"));
-    vars.names_collate = true;
-    check_replay(&vars, 0,
-                 "SET NAMES 'latin1' COLLATE 'latin1_bin'" AND("collation_connection",
-                                                               HEX("6c6174696e315f62696e")));
-    sessvars_set_collation(&vars, span_text("latin2_bin"));
-    check_replay(&vars, 1, SET("collation_connection", HEX("6c6174696e325f62696e")));
-    check_replay(&vars, 0,
-                 SET("character_set_results", HEX("6c6174696e31"))
-                     AND("collation_connection", HEX("6c6174696e325f62696e")));
-    track(&vars, "character_set_results", "latin2");
-    ck_assert(!vars.names_collate);
+    check_replay(&vars, 0, NAMES_LATIN1 CLIENT_LATIN1 CONNECTION_BIN);
+    names(&vars, "latin1");
+    sessvars_note_collations(&vars, span_text("SET NAMES latin1"), 0, true);
+    ck_assert(!(vars.asks & SESSVARS_ASK_COLLATION));
+    names(&vars, "latin1");
+    sessvars_note_collations(&vars, span_text("SET NAMES latin1; SET x"), 0, false);
+    ck_assert(vars.asks & SESSVARS_ASK_COLLATION); /* it may not have come so far */
+    names(&vars, "utf8mb4");
+    sessvars_note_collations(&vars, span_text("SET NAMES utf8mb4 COLLATE uca1400_ai_ci"), 0, true);
+    ck_assert(vars.asks & SESSVARS_ASK_COLLATION); /* a name that is short for another one */
     sessvars_free(&vars);
 }
 END_TEST
@@ -455,6 +489,7 @@ int main(void)
     tcase_add_test(tcase, a_client_is_told_what_it_asked_for);
     tcase_add_test(tcase, the_collation_is_unknown_until_it_is_told);
     tcase_add_test(tcase, names_with_a_collation_are_said_so);
+    tcase_add_test(tcase, names_default_is_asked_for);
     tcase_add_loop_test(tcase, sets_whose_characters_may_hold_quotes_are_known, 0, COUNT(charsets));
     tcase_add_loop_test(tcase, some_variables_keep_the_session_on_the_leader, 0, COUNT(leaders));
     tcase_add_test(tcase, a_reset_forgets_the_variables);
