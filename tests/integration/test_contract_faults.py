@@ -778,6 +778,7 @@ def test_a_lost_write_is_told_to_those_whom_it_concerns(lab):
         rows(in_trx, "BEGIN")
         write(in_trx, "demo.lost", 51)
         rows(in_trx, "COMMIT")
+        wait_until(lambda: lab.followers[1].value("SELECT COUNT(*) FROM demo.lost") == 12, "the other has it, too")
         told_of(lost[fellow_writer], lambda: count(fellow, "demo.lost"))
         assert count(fellow_writer, "demo.lost") == 12, "the key was told"
         for connection in (reader, early, writer, in_trx, fellow):

@@ -26,6 +26,17 @@ def test_covered_reads_are_all_that_servers_see(causeway, cluster, table, consis
     """Four connections, with keys and without, after writes of their own."""
     proxy = causeway({"routing": {"consistency": consistency}, "cluster": {"probe_interval": "1h"}})
     with contextlib.ExitStack() as stack:
+        monitors = [stack.enter_context(contextlib.closing(server.root())) for server in cluster.servers]
+
+        def questions():
+            return [int(rows(monitor, "SHOW GLOBAL STATUS LIKE 'Questions'")[0][1]) for monitor in monitors]
+
+        def rests():
+            asked = questions()[0]
+            time.sleep(0.5)
+            return questions()[0] == asked + 1
+
+        wait_until(rests, "the catalogue to be read behind the table's CREATE")
         connections = [stack.enter_context(contextlib.closing(proxy.connect())) for _ in range(4)]
         for number, connection in enumerate(connections):
             if number < len(keys):
@@ -35,11 +46,6 @@ def test_covered_reads_are_all_that_servers_see(causeway, cluster, table, consis
         for connection in connections:
             wait_until(lambda connection=connection: answered_by(connection) in FOLLOWERS, "a follower serves")
         wait_until(lambda: proxy.console("SHOW KEYS")[-1]["position"], "the floor of all keys is known")
-        monitors = [stack.enter_context(contextlib.closing(server.root())) for server in cluster.servers]
-
-        def questions():
-            return [int(rows(monitor, "SHOW GLOBAL STATUS LIKE 'Questions'")[0][1]) for monitor in monitors]
-
         started = time.monotonic()
         before, moves, fetched = questions(), counter(proxy, "moves"), counter(proxy, "bounds_fetched")
         for _ in range(READS):
