@@ -1,6 +1,6 @@
 /* Small writes of one round of the event loop, sent in one system call (io_uring). A send wakes its
  * receiver, who takes the processor at the next return from the kernel; many in one call let a
- * round be finished first. Measured on two busy processors: half the CPU of a send each
+ * round be finished first. Measured on two busy processors: a third less CPU a statement
  * (docs/PERFORMANCE.md).
  *
  * For stream.c. What is added is sent when all other events of the round were handled. */
