@@ -10,6 +10,9 @@
 
 #include <ev.h>
 
+/* How a command that takes its time ended. */
+typedef void (*admin_done)(bool succeeded, const char *text, void *context);
+
 /* Called in the loop's thread. Every table comes empty: set its columns, add rows. None of these
  * may call admin_stop. */
 struct admin_source {
@@ -17,6 +20,11 @@ struct admin_source {
     void (*servers)(void *context, struct admin_table *out);
     void (*positions)(void *context, struct admin_table *out);
     void (*keys)(void *context, struct admin_table *out);
+    void (*failover)(void *context, struct admin_table *out);
+    /* ADMIN_DO_SWITCHOVER, ADMIN_DO_FAILOVER (server "": the best) or ADMIN_DO_REJOIN: done() is
+     * called once, at once or later, whatever has become of the client. */
+    void (*operate)(void *context, enum admin_verb verb, const char *server, admin_done done,
+                    void *done_context);
     /* NULL: the rules as they stand in the configuration. */
     void (*rules)(void *context, struct admin_table *out);
     /* Reads proxy.ini again; it may call admin_reconfigure. 0, or negative when nothing was

@@ -20,7 +20,7 @@ static const struct {
     const char *written;
     const char *text;
 } actions[] = {
-#define X(verb, written, text) {ADMIN_##verb, #verb, written, text},
+#define X(verb, written, text) {ADMIN_DO_##verb, #verb, written, text},
     ADMIN_ACTIONS(X)
 #undef X
 };
@@ -94,10 +94,19 @@ static struct admin_command parse_show(struct span sql)
     return at_end(sql) ? command : unknown_command;
 }
 
+/* SWITCHOVER TO server, FAILOVER, FAILOVER TO server. */
+static bool skip_to(enum admin_verb verb, struct span *sql)
+{
+    if (verb != ADMIN_DO_SWITCHOVER && verb != ADMIN_DO_FAILOVER)
+        return true;
+    return admin_token_is(admin_lex(sql), "TO");
+}
+
 static struct admin_command parse_action(enum admin_verb verb, struct span sql)
 {
     struct admin_command command = {.verb = verb};
-    if (verb != ADMIN_RELOAD && !take_text(&sql, command.server, false))
+    bool bare = verb == ADMIN_DO_RELOAD || (verb == ADMIN_DO_FAILOVER && at_end(sql));
+    if (!bare && (!skip_to(verb, &sql) || !take_text(&sql, command.server, false)))
         return unknown_command;
     return at_end(sql) ? command : unknown_command;
 }

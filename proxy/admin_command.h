@@ -12,6 +12,7 @@
     X(POOLS, "the connections to every server, and how many clients wait for one")                 \
     X(KEYS, "the keys that clients name, what each must see, and the floor of all others")         \
     X(RULES, "the rules of proxy.ini, in the order they are tried")                                \
+    X(FAILOVER, "the leader's health, what is done about it, and how the last operation ended")    \
     X(STATS, "counters since the start")                                                           \
     X(CONFIG, "the configuration in force")                                                        \
     X(HELP, "this list")
@@ -27,7 +28,11 @@ enum admin_topic {
 #define ADMIN_ACTIONS(X)                                                                           \
     X(RELOAD, "RELOAD", "reads proxy.ini again; a file with a mistake changes nothing")            \
     X(DRAIN, "DRAIN server", "gives a server no more reads")                                       \
-    X(RESUME, "RESUME server", "gives it reads again")
+    X(RESUME, "RESUME server", "gives it reads again")                                             \
+    X(SWITCHOVER, "SWITCHOVER TO server", "the leader hands over to that follower")                \
+    X(FAILOVER, "FAILOVER [TO server]",                                                            \
+      "promotes the best follower, or that one: the leader is lost")                               \
+    X(REJOIN, "REJOIN server", "makes that server follow the leader")
 
 enum admin_verb {
     ADMIN_UNKNOWN,
@@ -37,7 +42,7 @@ enum admin_verb {
     ADMIN_SHOW_NOTHING,   /* SHOW DATABASES, TABLES: none here */
     ADMIN_SELECT,         /* of constants: admin_select answers */
     ADMIN_IGNORE,         /* SET, USE, BEGIN, COMMIT …: an OK */
-#define X(verb, written, text) ADMIN_##verb,
+#define X(verb, written, text) ADMIN_DO_##verb,
     ADMIN_ACTIONS(X)
 #undef X
 };
@@ -47,7 +52,7 @@ enum { ADMIN_WORD_MAX = 128 };
 struct admin_command {
     enum admin_verb verb;
     enum admin_topic topic;      /* of SHOW */
-    char server[ADMIN_WORD_MAX]; /* of DRAIN and RESUME */
+    char server[ADMIN_WORD_MAX]; /* of DRAIN, RESUME and their neighbours */
     char like[ADMIN_WORD_MAX];   /* of SHOW … LIKE; empty: all */
 };
 

@@ -69,6 +69,7 @@ static void show(struct admin_client *client, const struct admin_command *comman
     switch (command->topic) {
     case ADMIN_SERVERS: source->servers(source->context, &table); break;
     case ADMIN_KEYS: source->keys(source->context, &table); break;
+    case ADMIN_FAILOVER: source->failover(source->context, &table); break;
     case ADMIN_POSITIONS: source->positions(source->context, &table); break;
     case ADMIN_RULES:
         if (source->rules)
@@ -214,6 +215,44 @@ static void drain(struct admin_client *client, const char *server, bool drained)
                            strerror(-error));
 }
 
+/* --- SWITCHOVER, FAILOVER, REJOIN --- */
+
+static void operation_ended(bool succeeded, const char *text, void *context)
+{
+    struct admin_collect *wait = context;
+    struct admin_client *client = wait->client;
+    bool starting = wait->starting;
+    free(wait);
+    if (!client)
+        return;
+    client->collect = NULL;
+    client->state = ADMIN_CLIENT_READY;
+    if (succeeded)
+        admin_client_ok(client, 1, text);
+    else
+        admin_client_error(client, 1, ERROR_OTHER, "HY000", "%s", text);
+    if (!starting)
+        admin_client_proceed(client);
+}
+
+static void operate(struct admin_client *client, const struct admin_command *command)
+{
+    const struct admin_source *source = &client->admin->source;
+    struct admin_collect *wait = memory_zalloc(sizeof(*wait));
+    wait->client = client;
+    wait->starting = true;
+    client->collect = wait;
+    client->state = ADMIN_CLIENT_COLLECTING;
+    log_info("console %" PRIu32 ": %s %s by '%s'", client->id,
+             command->verb == ADMIN_DO_SWITCHOVER ? "SWITCHOVER TO"
+             : command->verb == ADMIN_DO_FAILOVER ? "FAILOVER"
+                                                  : "REJOIN",
+             command->server, client->user);
+    source->operate(source->context, command->verb, command->server, operation_ended, wait);
+    if (client->collect) /* else it is answered already, and freed */
+        client->collect->starting = false;
+}
+
 void admin_client_query(struct admin_client *client, struct span sql)
 {
     struct admin_command command = admin_command_parse(sql);
@@ -226,9 +265,12 @@ void admin_client_query(struct admin_client *client, struct span sql)
     case ADMIN_SHOW_NOTHING: show_nothing(client); break;
     case ADMIN_SELECT: select_constants(client, sql); break;
     case ADMIN_IGNORE: admin_client_ok(client, 1, ""); break;
-    case ADMIN_RELOAD: reload(client); break;
-    case ADMIN_DRAIN: drain(client, command.server, true); break;
-    case ADMIN_RESUME: drain(client, command.server, false); break;
+    case ADMIN_DO_RELOAD: reload(client); break;
+    case ADMIN_DO_DRAIN: drain(client, command.server, true); break;
+    case ADMIN_DO_RESUME: drain(client, command.server, false); break;
+    case ADMIN_DO_SWITCHOVER:
+    case ADMIN_DO_FAILOVER:
+    case ADMIN_DO_REJOIN: operate(client, &command); break;
     case ADMIN_UNKNOWN: refuse(client); break;
     }
 }

@@ -48,6 +48,26 @@ static void check_cluster_password(struct config_parse *parse)
                        "[cluster] has no `password` and no `password_file`");
 }
 
+/* What failover = auto can't do without; a person at the console hears of it there. */
+static void check_failover(struct config_parse *parse)
+{
+    struct config *config = parse->config;
+    struct config_part *part = config_parse_find(parse, CONFIG_CLUSTER, NULL);
+    bool given = config_check_password(
+        parse, CONFIG_CLUSTER, "replication_password", "replication_password_file",
+        config->replication_password_file, &config->replication_password);
+    if (given != (config->replication_user != NULL))
+        config_problem(&parse->problems,
+                       config_part_line(part, given ? "replication_password" : "replication_user"),
+                       "`replication_user` and its password go together");
+    if (config->state_dir)
+        config->state_path = config_path_beside(config->path, config->state_dir);
+    if (config->failover == 2 && config->quorum && config->server_count == 2)
+        config_problem(&parse->problems, config_part_line(part, "failover"),
+                       "with two servers one alone is no majority: failover = auto needs a third "
+                       "server, or quorum = off");
+}
+
 static void check_console(struct config_parse *parse)
 {
     struct config *config = parse->config;
@@ -140,6 +160,7 @@ static void take_servers(struct config_parse *parse)
         struct config_server *server = &config->servers[config->server_count++];
         server->name = memory_strdup(part->name);
         server->weight = part->object.server.weight;
+        server->promotable = part->object.server.promotable;
         if (part->object.server.address)
             server->address = memory_strdup(part->object.server.address);
     }
@@ -221,6 +242,7 @@ static void check_whole(struct config_parse *parse)
     take_rules(parse);
     check_required(parse);
     check_cluster_password(parse);
+    check_failover(parse);
     check_console(parse);
     check_http(parse);
     config_tls_load(parse);
@@ -271,6 +293,7 @@ void config_unref(struct config *config)
     for (unsigned i = 0; i < CONFIG_SECTION_COUNT; i++)
         if (!config_section_named((enum config_section)i))
             config_keys_release((enum config_section)i, config);
+    free(config->state_path);
     free(config->path);
     free(config);
 }

@@ -17,6 +17,7 @@ struct config_server {
     char *name;
     char *address;
     uint32_t weight;
+    int promotable; /* enum promotable */
 };
 
 /* How Causeway logs in to the servers as a user whose proof reveals nothing that a server takes. */
@@ -69,10 +70,22 @@ struct config {
     uint32_t probe_interval_ms;
     uint32_t connect_timeout_ms; /* to a server, login included */
     uint32_t log_server_id;      /* that the leader's log is followed with; 0: derived */
-    int server_tls;              /* enum server_tls_mode */
-    int server_compression;      /* 0 or 1: server connections are compressed */
-    int send_proxy_protocol;     /* 0 or 1: servers are told the clients' addresses */
-    char *server_ca;             /* as written, or NULL */
+    int failover;                /* enum failover_mode */
+    uint32_t failover_after_ms;  /* of silence, until the leader is lost */
+    int fence;                   /* 0: optional, 1: required */
+    char *fence_command;         /* or NULL */
+    int quorum;                  /* 0: one server's lock is enough to act */
+    uint32_t switchover_timeout_ms;
+    uint32_t auto_increment_gap;
+    char *state_dir;        /* as written, or NULL: nothing is kept */
+    char *state_path;       /* of it, beside proxy.ini */
+    char *replication_user; /* or NULL: the service account */
+    char *replication_password;
+    char *replication_password_file; /* as written, or NULL */
+    int server_tls;                  /* enum server_tls_mode */
+    int server_compression;          /* 0 or 1: server connections are compressed */
+    int send_proxy_protocol;         /* 0 or 1: servers are told the clients' addresses */
+    char *server_ca;                 /* as written, or NULL */
     char *server_cert;
     char *server_key;
     char *server_paths[3]; /* of these files, beside proxy.ini, in the order of enum tls_file */

@@ -151,9 +151,11 @@ static struct cluster_server_settings *server_settings(const struct config *conf
     struct cluster_server_settings *servers =
         memory_zalloc(config->server_count * sizeof(*servers));
     for (size_t i = 0; i < config->server_count; i++)
-        servers[i] = (struct cluster_server_settings){.name = config->servers[i].name,
-                                                      .address = config->servers[i].address,
-                                                      .weight = config->servers[i].weight};
+        servers[i] = (struct cluster_server_settings){
+            .name = config->servers[i].name,
+            .address = config->servers[i].address,
+            .weight = config->servers[i].weight,
+            .promotable = (enum promotable)config->servers[i].promotable};
     return servers;
 }
 
@@ -166,6 +168,24 @@ static struct service_tls service_tls(const struct config *config)
                                 .key = config->server_paths[TLS_FILE_KEY]};
 }
 
+/* Without an account of its own, followers log in to their leader as the service account. */
+static struct failover_settings failover_settings(const struct config *config)
+{
+    bool own = config->replication_user != NULL;
+    return (struct failover_settings){
+        .mode = config->failover,
+        .after_ms = config->failover_after_ms,
+        .fence_required = config->fence != 0,
+        .fence_command = config->fence_command,
+        .quorum = config->quorum != 0,
+        .switchover_timeout_ms = config->switchover_timeout_ms,
+        .auto_increment_gap = config->auto_increment_gap,
+        .state_dir = config->state_path,
+        .config_path = config->path,
+        .replication_user = own ? config->replication_user : config->cluster_user,
+        .replication_password = own ? config->replication_password : config->cluster_password};
+}
+
 static struct cluster_settings cluster_settings(const struct config *config,
                                                 const struct cluster_server_settings *servers)
 {
@@ -176,6 +196,7 @@ static struct cluster_settings cluster_settings(const struct config *config,
                                      .log_server_id = config->log_server_id,
                                      .tls = service_tls(config),
                                      .proxy_header = config->send_proxy_protocol,
+                                     .failover = failover_settings(config),
                                      .count = config->server_count,
                                      .servers = servers};
 }
@@ -184,8 +205,13 @@ static void start_cluster(struct control *control)
 {
     struct cluster_server_settings *servers = server_settings(control->config);
     struct cluster_settings settings = cluster_settings(control->config, servers);
-    struct cluster_events events = {on_topology, on_accounts,  on_catalogue,
-                                    on_routines, on_confirmed, control};
+    struct cluster_events events = {.topology = on_topology,
+                                    .accounts = on_accounts,
+                                    .catalogue = on_catalogue,
+                                    .routines = on_routines,
+                                    .count_leader_users = control_count_leader_users,
+                                    .confirmed = on_confirmed,
+                                    .context = control};
     control->cluster = cluster_start(control->loop, control->shared.positions, &settings, &events);
     free(servers);
 }
@@ -416,6 +442,8 @@ static int serve(struct control *control)
                                   .servers = control_table_servers,
                                   .positions = control_table_positions,
                                   .keys = control_table_keys,
+                                  .failover = control_table_failover,
+                                  .operate = control_operate,
                                   .reload = control_reload,
                                   .drain = control_drain,
                                   .collect = control_collect};

@@ -167,6 +167,35 @@ void control_table_keys(void *context, struct admin_table *out)
     admin_table_row(out, 5, all_others);
 }
 
+void control_table_failover(void *context, struct admin_table *out)
+{
+    static const char *const modes[] = {"off", "manual", "auto"};
+    static const char *const columns[] = {"failover", "leader", "health", "operation",
+                                          "step",     "why",    "last"};
+    struct control *control = context;
+    struct failover_view view;
+    cluster_failover_view(control->cluster, &view);
+    const char *const row[] = {modes[view.mode],
+                               view.leader,
+                               leader_health_name(view.health),
+                               view.operation,
+                               view.step,
+                               view.why[0] ? view.why : NULL,
+                               view.result[0] ? view.result : NULL};
+    admin_table_columns(out, sizeof(columns) / sizeof(columns[0]), columns);
+    admin_table_row(out, sizeof(row) / sizeof(row[0]), row);
+}
+
+void control_operate(void *context, enum admin_verb verb, const char *server, admin_done done,
+                     void *done_context)
+{
+    struct control *control = context;
+    enum operation_kind kind = verb == ADMIN_DO_SWITCHOVER ? OPERATION_SWITCHOVER
+                               : verb == ADMIN_DO_FAILOVER ? OPERATION_FAILOVER
+                                                           : OPERATION_FOLLOW;
+    cluster_operate(control->cluster, kind, server, done, done_context);
+}
+
 int control_drain(void *context, const char *server, bool drained)
 {
     struct control *control = context;

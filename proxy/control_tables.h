@@ -28,10 +28,15 @@ struct control {
 void control_table_servers(void *context, struct admin_table *out);
 void control_table_positions(void *context, struct admin_table *out);
 void control_table_keys(void *context, struct admin_table *out);
+void control_table_failover(void *context, struct admin_table *out);
+void control_operate(void *context, enum admin_verb verb, const char *server, admin_done done,
+                     void *done_context);
 int control_reload(void *context, struct buf *report); /* control.c */
 int control_drain(void *context, const char *server, bool drained);
 void control_collect(void *context, enum admin_topic topic, struct admin_table *out,
                      void (*done)(void *done_context), void *done_context);
+/* control_barrier.c, as struct cluster_events wants it: answers with cluster_leader_used(). */
+void control_count_leader_users(void *context);
 /* As struct metrics_source wants it. */
 void control_metrics(void *context, enum metrics_page page, struct buf *out,
                      void (*done)(void *done_context), void *done_context);

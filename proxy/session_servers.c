@@ -337,7 +337,9 @@ void session_review(struct session *session)
     struct backend *leader = session->leader;
     struct backend *reader = session->reader;
     /* One that is still being opened too: its command must not reach a server that led before. */
-    if (leader && leader_slot >= 0 && (int)leader->slot != leader_slot)
+    if (leader && topology->barrier == BARRIER_CUT)
+        backend_fail(leader, 2013, "08S01", "the leader is being replaced");
+    else if (leader && leader_slot >= 0 && (int)leader->slot != leader_slot)
         backend_fail(leader, 2013, "08S01", "another server leads now");
     if (session->state == SESSION_CLOSED || !reader || session->reader != reader)
         return;

@@ -47,10 +47,18 @@ struct topology_server {
                             ", @@session.name=value" each */
 };
 
+/* While the leader is replaced there is none: what is sent to it waits. */
+enum barrier {
+    BARRIER_NONE,
+    BARRIER_PAUSE, /* what had begun on the leader goes on: transactions end */
+    BARRIER_CUT,   /* nobody gets another word of the old leader: what was under way is lost */
+};
+
 struct topology {
     atomic_uint references;
     uint64_t epoch; /* grows with every change of leader */
     int leader;     /* index into servers, or -1 */
+    enum barrier barrier;
     unsigned count;
     char version[SERVER_VERSION_MAX]; /* for the greeting: the leader's, or the last one known */
     bool committed_isolation;         /* the leader's default is READ COMMITTED or below */

@@ -303,6 +303,7 @@ static void cluster_decide(struct cluster *cluster)
     cluster->roles_dirty = false;
     cluster_log_adjust(cluster);
     cluster_publish(cluster);
+    failover_check(cluster);
 }
 
 /* --- probes --- */
@@ -339,11 +340,28 @@ static void leader_position_note(struct cluster *cluster, const struct server *s
 {
     const struct gtid_vector *position = &server->last.binlog_pos;
 
+    snprintf(cluster->failover.history, sizeof(cluster->failover.history), "%s",
+             server->last.history);
+    cluster->failover.history_slot = (int)server->slot;
     lag_note(&cluster->lag, position, clock_now_ms());
     for (unsigned i = 0; i < cluster->count; i++) {
         if (cluster->servers[i]->confirm != NULL)
             confirm_expect(cluster->servers[i]->confirm, position);
     }
+}
+
+/* Whether a follower has heard from its leader since the probe before. */
+static void heard_note(struct server *server, const struct probe_result *result)
+{
+    const struct replication_channel *old = server->last.channels;
+    const struct replication_channel *new = result->channels;
+
+    if (!server->seen || result->channel_count == 0 || server->last.channel_count == 0 ||
+        old->heartbeats != new->heartbeats || old->read_bytes != new->read_bytes ||
+        (new->io_running && !old->io_running))
+        server->heard_ms = clock_now_ms();
+    if (server->last.channel_count != result->channel_count)
+        server->rejoin_failed = false;
 }
 
 static void on_probed(const struct probe_result *result, void *context)
@@ -354,6 +372,8 @@ static void on_probed(const struct probe_result *result, void *context)
     server->probed = true;
     server->reachable = result->answered;
     if (result->answered) {
+        heard_note(server, result);
+        server->answered_ms = clock_now_ms();
         server->seen = true;
         if (strcmp(server->last.defaults, result->defaults) != 0)
             cluster->defaults_version++;
@@ -364,6 +384,7 @@ static void on_probed(const struct probe_result *result, void *context)
             leader_position_note(cluster, server);
     } else {
         snprintf(server->down_why, sizeof(server->down_why), "%s", result->why);
+        server->rejoin_failed = false;
     }
     cluster_decide(cluster);
     /* a leader that was found just now has not been noted above */
@@ -428,6 +449,8 @@ static struct server *server_new(struct cluster *cluster,
     snprintf(server->name, sizeof(server->name), "%s", settings->name);
     snprintf(server->address_text, sizeof(server->address_text), "%s", settings->address);
     server->weight = settings->weight;
+    server->promotable = settings->promotable;
+    server->answered_ms = server->heard_ms = clock_now_ms();
     server->slot = slot_take(cluster);
     positions_forget(cluster->positions, server->slot);
     (void)server_place_parse(settings->address,
@@ -455,6 +478,7 @@ static struct server *server_keep(struct server **old, unsigned old_count,
             continue;
         old[i] = NULL;
         server->weight = settings->weight;
+        server->promotable = settings->promotable;
         return server;
     }
     return NULL;
@@ -509,6 +533,7 @@ static bool settings_copy(struct cluster *cluster, const struct cluster_settings
     if (login_changed || cluster->log_server_id != settings->log_server_id)
         cluster_log_stop(cluster); /* cluster_decide starts it again */
     cluster->log_server_id = settings->log_server_id;
+    failover_configure(cluster, &settings->failover);
     cluster->probe_interval_ms = settings->probe_interval_ms;
     cluster->max_lag_ms = settings->max_lag_ms;
     return login_changed;
@@ -628,6 +653,7 @@ struct cluster *cluster_start(struct ev_loop *loop, struct positions *positions,
     cluster_accounts_start(cluster);
     cluster_catalogue_start(cluster);
     cluster_log_start(cluster);
+    failover_start(cluster);
     servers_configure(cluster, settings);
     return cluster;
 }
@@ -663,6 +689,7 @@ void cluster_stop(struct cluster *cluster)
 {
     if (cluster == NULL)
         return;
+    failover_stop(cluster);
     cluster_accounts_stop(cluster);
     cluster_catalogue_stop(cluster);
     cluster_log_end(cluster);

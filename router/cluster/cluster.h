@@ -14,6 +14,7 @@
 #include "binlog/stream/leader_log.h"
 #include "router/accounts.h"
 #include "router/catalogue.h"
+#include "router/cluster/failover.h"
 #include "router/topology.h"
 
 #include <ev.h>
@@ -22,16 +23,18 @@ struct cluster_server_settings {
     const char *name;
     const char *address; /* "127.0.0.1:3306", "[::1]:3306", "host:3306", "unix:/path" */
     uint32_t weight;
+    enum promotable promotable;
 };
 
 struct cluster_settings {
     const char *user;
     const char *password;
     uint32_t probe_interval_ms;
-    uint32_t max_lag_ms;    /* a follower further behind is out of rotation */
-    uint32_t log_server_id; /* that the leader's log is followed with; 0: derived */
-    struct service_tls tls; /* of its connections to the servers */
-    bool proxy_header;      /* they begin with one */
+    uint32_t max_lag_ms;               /* a follower further behind is out of rotation */
+    uint32_t log_server_id;            /* that the leader's log is followed with; 0: derived */
+    struct service_tls tls;            /* of its connections to the servers */
+    bool proxy_header;                 /* they begin with one */
+    struct failover_settings failover; /* copied */
     size_t count;
     const struct cluster_server_settings *servers;
 };
@@ -49,6 +52,9 @@ struct cluster_events {
     /* Routines of the leader may be others than before. Returns the count of such changes from now
      * on, as for cluster_routines_changed. */
     uint64_t (*routines)(void *context);
+    /* How many sessions have a statement or a transaction with the leader, as the topologies before
+     * have left them: cluster_leader_used() is the answer, once for each call. */
+    void (*count_leader_users)(void *context);
     /* The positions board rose, or a column was emptied: once per batch. */
     void (*confirmed)(void *context);
     void *context;
@@ -82,6 +88,14 @@ int cluster_drain(struct cluster *cluster, const char *name, bool drained);
 /* Somebody saw that server fail (a connection ended, an answer did not come): it is probed at once.
  */
 void cluster_suspect(struct cluster *cluster, unsigned slot);
+/* Starts a failover (to `name`, or the best when it is empty), a switchover to it, or its
+ * rejoining. `done` is called once, maybe at once; not when the cluster was stopped. */
+void cluster_operate(struct cluster *cluster, enum operation_kind kind, const char *name,
+                     failover_done done, void *context);
+/* The answer to events.count_leader_users. */
+void cluster_leader_used(struct cluster *cluster, unsigned users);
+/* Its texts are good until the next turn of the loop. */
+void cluster_failover_view(const struct cluster *cluster, struct failover_view *view);
 /* The leader's @@gtid_binlog_pos of its last probe, for the console; NULL without a leader. */
 const struct gtid_vector *cluster_leader_position(const struct cluster *cluster);
 /* How the leader's log is followed; false: there is none to follow. Lag on the board is as of now

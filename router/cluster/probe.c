@@ -50,7 +50,8 @@ static const char variables_begin[] =
     " @@global.gtid_slave_pos, @@global.gtid_domain_id, @@global.log_bin,"
     " @@global.skip_name_resolve, @@global.session_track_system_variables, @@hostname,"
     " @@global.slave_skip_errors, @@global.slave_parallel_threads,"
-    " @@global.tx_isolation IN ('READ-COMMITTED', 'READ-UNCOMMITTED'), ";
+    " @@global.tx_isolation IN ('READ-COMMITTED', 'READ-UNCOMMITTED'),"
+    " @@global.gtid_binlog_state, ";
 
 enum variable {
     VARIABLE_READ_ONLY,
@@ -66,6 +67,7 @@ enum variable {
     VARIABLE_SKIP_ERRORS,
     VARIABLE_PARALLEL_THREADS,
     VARIABLE_COMMITTED,
+    VARIABLE_HISTORY,
     VARIABLE_DEFAULTS,
 };
 
@@ -159,6 +161,13 @@ static void channel_read(const struct service_reply *reply, struct replication_c
         (unsigned)service_reply_number(reply, service_reply_column(reply, "Last_IO_Errno"));
     channel->sql_errno =
         (unsigned)service_reply_number(reply, service_reply_column(reply, "Last_SQL_Errno"));
+    channel->heartbeats =
+        service_reply_number(reply, service_reply_column(reply, "Slave_received_heartbeats"));
+    channel->read_bytes =
+        service_reply_number(reply, service_reply_column(reply, "Read_Master_Log_Pos"));
+    service_reply_text(reply, service_reply_column(reply, "Slave_heartbeat_period"), text,
+                       sizeof(text));
+    channel->heartbeat_period_ms = (uint32_t)(strtod(text, NULL) * 1000.);
     service_reply_text(reply, service_reply_column(reply, "Master_Host"), channel->master_host,
                        sizeof(channel->master_host));
     service_reply_text(reply, service_reply_column(reply, "Last_IO_Error"), channel->io_error,
@@ -227,6 +236,7 @@ static bool variables_read(const struct service_reply *reply, struct probe_resul
     service_reply_text(reply, VARIABLE_TRACKED, result->tracked_variables,
                        sizeof(result->tracked_variables));
     service_reply_text(reply, VARIABLE_DEFAULTS, result->defaults, sizeof(result->defaults));
+    service_reply_text(reply, VARIABLE_HISTORY, result->history, sizeof(result->history));
     int binlog = gtid_vector_parse_part(service_reply_cell(reply, VARIABLE_GTID_BINLOG_POS),
                                         &result->binlog_pos);
     int slave = gtid_vector_parse_part(service_reply_cell(reply, VARIABLE_GTID_SLAVE_POS),

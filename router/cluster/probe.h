@@ -10,6 +10,7 @@
 
 #include "binlog/stream/service_conn.h"
 #include "router/cluster/defaults.h"
+#include "router/cluster/elect.h"
 #include "router/cluster/roles.h"
 
 struct probe_result {
@@ -27,8 +28,9 @@ struct probe_result {
     char defaults[DEFAULTS_MAX]; /* defaults_expression */
     bool committed_isolation;    /* tx_isolation is READ COMMITTED or below */
     bool skips_errors;
-    bool parallel;            /* slave_parallel_threads > 0 */
-    char log_filter[WHY_MAX]; /* Binlog_Do_DB or Binlog_Ignore_DB; "" for none, or not known */
+    bool parallel;             /* slave_parallel_threads > 0 */
+    char history[HISTORY_MAX]; /* @@gtid_binlog_state */
+    char log_filter[WHY_MAX];  /* Binlog_Do_DB or Binlog_Ignore_DB; "" for none, or not known */
     struct gtid_vector binlog_pos;
     struct gtid_vector slave_pos; /* this one and the one above may be cut … */
     bool slave_pos_whole;         /* … this one is not */

@@ -23,6 +23,9 @@ struct replication_channel {
     unsigned sql_errno;
     char io_error[WHY_MAX];
     char sql_error[WHY_MAX];
+    uint32_t heartbeat_period_ms;
+    uint64_t heartbeats;  /* received since the threads were started */
+    uint64_t read_bytes;  /* Read_Master_Log_Pos: moves with every event received */
     char filter[WHY_MAX]; /* a Replicate_… setting that leaves transactions out; "" for none */
 };
 

@@ -36,11 +36,13 @@ static struct topology *snapshot_make(const struct cluster *cluster)
     struct topology *topology = topology_new(cluster->count);
 
     topology->epoch = cluster->epoch;
+    topology->barrier = cluster->failover.barrier;
     topology->committed_isolation = cluster->committed_isolation;
     topology->defaults_version = cluster->defaults_version;
     for (unsigned i = 0; i < cluster->count; i++) {
         server_fill(cluster, cluster->servers[i], &topology->servers[i]);
-        if (cluster->leader_slot == (int)cluster->servers[i]->slot)
+        if (cluster->leader_slot == (int)cluster->servers[i]->slot &&
+            cluster->failover.barrier == BARRIER_NONE)
             topology->leader = (int)i;
     }
     snprintf(topology->version, sizeof(topology->version), "%s", cluster->version);
@@ -63,8 +65,8 @@ static bool server_same(const struct topology_server *a, const struct topology_s
 
 static bool topology_same(const struct topology *a, const struct topology *b)
 {
-    if (a->epoch != b->epoch || a->leader != b->leader || a->count != b->count ||
-        a->committed_isolation != b->committed_isolation ||
+    if (a->epoch != b->epoch || a->leader != b->leader || a->barrier != b->barrier ||
+        a->count != b->count || a->committed_isolation != b->committed_isolation ||
         a->defaults_version != b->defaults_version || strcmp(a->version, b->version) != 0 ||
         strcmp(a->tracked_variables, b->tracked_variables) != 0)
         return false;

@@ -8,6 +8,7 @@
 #include "router/cluster/address.h"
 #include "router/cluster/catalogue_read.h"
 #include "router/cluster/cluster.h"
+#include "router/cluster/failover.h"
 #include "router/cluster/lag.h"
 #include "router/cluster/lag_log.h"
 #include "router/cluster/probe.h"
@@ -20,6 +21,10 @@ struct server {
     struct server_place place;
     unsigned slot;
     uint32_t weight;
+    enum promotable promotable;
+    uint64_t answered_ms; /* its last probe that was answered; before: when it was configured */
+    uint64_t heard_ms;    /* as a follower: when it was last seen to have heard from its leader */
+    bool rejoin_failed;   /* tried, since it came up or its channels changed */
     bool drained;
     bool probed; /* a probe has ended, one way or the other */
     bool seen;   /* `last` holds an answer */
@@ -69,6 +74,7 @@ struct cluster {
     bool domain_new; /* the stream brought a domain that was not known */
     char trouble_logged[WHY_MAX * 2];
     bool binlog_logged;
+    struct failover failover;
     /* what is to be told before the loop sleeps */
     struct ev_prepare flush;
     bool confirmed_dirty;

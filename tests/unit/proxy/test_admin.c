@@ -330,8 +330,8 @@ START_TEST(each_command_is_answered)
     ck_assert_str_eq(
         ask(mysql, "DELETE FROM t"),
         "1064 this is the console of Causeway; it knows: SHOW SERVERS | POSITIONS | "
-        "SESSIONS | POOLS | KEYS | RULES | STATS | CONFIG | HELP, RELOAD, DRAIN server, RESUME "
-        "server");
+        "SESSIONS | POOLS | KEYS | RULES | FAILOVER | STATS | CONFIG | HELP, RELOAD, DRAIN "
+        "server, RESUME server, SWITCHOVER TO server, FAILOVER [TO server], REJOIN server");
     ck_assert_str_eq(mysql_sqlstate(mysql), "42000");
     MYSQL_STMT *statement = mysql_stmt_init(mysql);
     ck_assert_int_ne(mysql_stmt_prepare(statement, "SHOW SERVERS", 12), 0);

@@ -31,12 +31,12 @@ static const struct {
     {"SHOW GLOBAL VARIABLES", ADMIN_SHOW_VARIABLES, 0, "", ""},
     {"SHOW DATABASES", ADMIN_SHOW_NOTHING, 0, "", ""},
     {"SHOW FULL TABLES", ADMIN_SHOW_NOTHING, 0, "", ""},
-    {"RELOAD", ADMIN_RELOAD, 0, "", ""},
-    {"reload;", ADMIN_RELOAD, 0, "", ""},
-    {"DRAIN db2", ADMIN_DRAIN, 0, "db2", ""},
-    {"drain `db-2`;", ADMIN_DRAIN, 0, "db-2", ""},
-    {"RESUME 'DB_2'", ADMIN_RESUME, 0, "DB_2", ""},
-    {"resume db-2", ADMIN_RESUME, 0, "db-2", ""},
+    {"RELOAD", ADMIN_DO_RELOAD, 0, "", ""},
+    {"reload;", ADMIN_DO_RELOAD, 0, "", ""},
+    {"DRAIN db2", ADMIN_DO_DRAIN, 0, "db2", ""},
+    {"drain `db-2`;", ADMIN_DO_DRAIN, 0, "db-2", ""},
+    {"RESUME 'DB_2'", ADMIN_DO_RESUME, 0, "DB_2", ""},
+    {"resume db-2", ADMIN_DO_RESUME, 0, "db-2", ""},
     {"SELECT @@version_comment LIMIT 1", ADMIN_SELECT, 0, "", ""},
     {"SET NAMES utf8mb4", ADMIN_IGNORE, 0, "", ""},
     {"set autocommit=0", ADMIN_IGNORE, 0, "", ""},
@@ -52,6 +52,17 @@ static const struct {
     {"SHOW SERVERS LIKE 'db1", ADMIN_UNKNOWN, 0, "", ""},
     {"SHOW SERVERS; SHOW STATS", ADMIN_UNKNOWN, 0, "", ""},
     {"SHOWSERVERS", ADMIN_UNKNOWN, 0, "", ""},
+    {"SHOW FAILOVER", ADMIN_SHOW, ADMIN_FAILOVER, "", ""},
+    {"switchover to db2;", ADMIN_DO_SWITCHOVER, 0, "db2", ""},
+    {"FAILOVER", ADMIN_DO_FAILOVER, 0, "", ""},
+    {"FAILOVER ;", ADMIN_DO_FAILOVER, 0, "", ""},
+    {"FAILOVER TO `db-3`", ADMIN_DO_FAILOVER, 0, "db-3", ""},
+    {"REJOIN db1", ADMIN_DO_REJOIN, 0, "db1", ""},
+    {"SWITCHOVER", ADMIN_UNKNOWN, 0, "", ""},
+    {"SWITCHOVER db2", ADMIN_UNKNOWN, 0, "", ""},
+    {"SWITCHOVER TO", ADMIN_UNKNOWN, 0, "", ""},
+    {"FAILOVER TO", ADMIN_UNKNOWN, 0, "", ""},
+    {"FAILOVER db2", ADMIN_UNKNOWN, 0, "", ""},
     {"RELOAD now", ADMIN_UNKNOWN, 0, "", ""},
     {"DRAIN", ADMIN_UNKNOWN, 0, "", ""},
     {"DRAIN db1 db2", ADMIN_UNKNOWN, 0, "", ""},
@@ -77,7 +88,7 @@ START_TEST(too_long_words_are_refused)
 {
     char sql[256] = "DRAIN ";
     memset(sql + 6, 'x', ADMIN_WORD_MAX - 1);
-    ck_assert_int_eq(admin_command_parse(span_text(sql)).verb, ADMIN_DRAIN);
+    ck_assert_int_eq(admin_command_parse(span_text(sql)).verb, ADMIN_DO_DRAIN);
     memset(sql + 6, 'x', ADMIN_WORD_MAX);
     ck_assert_int_eq(admin_command_parse(span_text(sql)).verb, ADMIN_UNKNOWN);
 }
@@ -118,8 +129,9 @@ START_TEST(help_names_every_command)
     }
     ck_assert_str_eq(
         (char *)list.data,
-        "SHOW SERVERS | POSITIONS | SESSIONS | POOLS | KEYS | RULES | STATS | CONFIG | "
-        "HELP, RELOAD, DRAIN server, RESUME server");
+        "SHOW SERVERS | POSITIONS | SESSIONS | POOLS | KEYS | RULES | FAILOVER | STATS | CONFIG | "
+        "HELP, RELOAD, DRAIN server, RESUME server, SWITCHOVER TO server, FAILOVER [TO server], "
+        "REJOIN server");
     buf_free(&list);
     admin_table_free(&table);
 }
