@@ -354,7 +354,8 @@ enum step step_prelude(struct session *session)
         return kill_refused(session);
     if (command->code == COM_CONNECT && !backend->needs_reset)
         session_note_status(session, backend, backend->status);
-    if (command->code == COM_STMT_FETCH && !statement_on(command->statement, backend))
+    if (command->code == COM_STMT_FETCH && command->statement &&
+        !statement_on(command->statement, backend))
         return session_refuse(session, 1421, "HY000", "The statement (%u) has no open cursor",
                               command->statement->id);
     if (command->long_data_serial && command->long_data_serial != backend->serial)

@@ -250,9 +250,16 @@ static struct statement *find_statement(struct session *session)
     return rest.len < 4 ? NULL : statements_find(&session->statements, load_u32(rest.data));
 }
 
+/* A server says so, that it stands in the diagnostics area of one. */
 static enum step unknown_statement(struct session *session, const char *where)
 {
+    struct command *command = &session->command;
     struct span rest = argument(session);
+    if (rest.len >= 4 && !command->streamed) {
+        command->unknown = command->repeatable = true;
+        command->unknown_id = load_u32(rest.data);
+        return go(session);
+    }
     return session_refuse(session, 1243, "HY000",
                           "Unknown prepared statement handler (%u) given to %s",
                           rest.len < 4 ? 0 : load_u32(rest.data), where);
@@ -369,11 +376,14 @@ static enum step take_fetch(struct session *session)
     struct statement *statement = find_statement(session);
     if (!statement)
         return unknown_statement(session, "mysqld_stmt_fetch");
-    if (!last_runner(session, statement))
+    struct backend *runner = last_runner(session, statement);
+    if (!runner) /* one that has it says that no cursor is open */
+        runner = statement_on(statement, session->leader) ? session->leader : session->reader;
+    if (!statement_on(statement, runner))
         return session_refuse(session, 1421, "HY000", "The statement (%u) has no open cursor",
                               statement->id);
     session->command.statement = statement;
-    session->running = last_runner(session, statement);
+    session->running = runner;
     session->command.previous = true;
     return go(session);
 }

@@ -8,7 +8,8 @@
 #include "proxy/session.h"
 #include "proxy/worker.h"
 
-enum { STATEMENT_ID_AT = PACKET_HEADER_BYTES + 1 };
+/* Above those that servers give (server source sql/sql_class.h, STMT_ID_MASK). */
+enum { FAR_ID = 0x40000000 };
 
 static enum step broken(struct backend *backend, int error)
 {
@@ -36,6 +37,16 @@ static int address_statement(struct session *session, struct buf *anew)
     if (error >= 0)
         on->types_version = statement->types_version;
     return error;
+}
+
+/* Of a statement that there is not: an id that the server does not have either. */
+static void address_nothing(struct session *session)
+{
+    const struct backend *backend = session->running;
+    uint32_t id = session->command.unknown_id;
+    while (id == STATEMENT_ID_LAST || statements_know(&session->statements, backend, id))
+        id = (id - 1) | FAR_ID;
+    store_u32(stream_data(&session->client) + STATEMENT_ID_AT, id);
 }
 
 /* In the place of a KILL. */
@@ -82,6 +93,8 @@ enum step step_send(struct session *session)
     struct buf anew = {0};
     if (command->asks_right)
         write_question(&anew);
+    else if (command->unknown)
+        address_nothing(session);
     else if (command->statement && address_statement(session, &anew) < 0)
         return session_refuse(session, 1210, "HY000",
                               "The types of these parameters were told to a connection that is "

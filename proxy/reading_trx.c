@@ -40,7 +40,7 @@ bool reading_trx_moves(const struct session *session, bool leader_only, const st
     const struct command *command = &session->command;
     if (command->moves_trx)
         return true;
-    if (!open_on_follower(session) || command->own)
+    if (!open_on_follower(session) || command->own || command->unknown)
         return false;
     if (command->previous) /* a cursor is where it was opened */
         return command->flags & CLASS_DIAGNOSTICS && asked && asked == session->leader &&

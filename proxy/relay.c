@@ -227,6 +227,38 @@ static enum outcome run_on_leader(struct relay *relay, const struct result_event
     return GONE;
 }
 
+/* ER_UNKNOWN_STMT_HANDLER and ER_STMT_HAS_NO_OPEN_CURSOR name the server's id: the client's in its
+ * place. False: there is nothing to replace. */
+static bool name_statement(struct relay *relay, const struct result_event *event,
+                           const struct err_reply *err)
+{
+    struct session *session = relay->session;
+    const struct command *command = &session->command;
+    if ((err->code != 1243 && err->code != 1421) || !(command->unknown || command->statement) ||
+        command->len < STATEMENT_ID_AT + 4)
+        return false;
+    uint32_t sent = load_u32(stream_data(&session->client) + STATEMENT_ID_AT);
+    uint32_t told = command->unknown ? command->unknown_id : command->statement->id;
+    char digits[16];
+    int len = snprintf(digits, sizeof(digits), "(%u)", sent);
+    const uint8_t *at = memmem(err->message.data, err->message.len, digits, (size_t)len);
+    if (sent == told || !at)
+        return false;
+    size_t before = (size_t)(at - err->message.data);
+    size_t behind = before + (size_t)len;
+    struct buf text = {0};
+    buf_append(&text, err->message.data, before);
+    buf_printf(&text, "(%u)", told);
+    buf_append(&text, err->message.data + behind, err->message.len - behind);
+    struct buf *rewritten = &session->worker->rewritten;
+    size_t offset = rewritten->len;
+    err_build(rewritten, event->seq, err->code, err->sqlstate, buf_span(&text));
+    buf_free(&text);
+    relay->done += event->packet_len;
+    add_rewritten(relay, offset);
+    return true;
+}
+
 static enum outcome take_err(struct relay *relay, const struct result_event *event)
 {
     struct session *session = relay->session;
@@ -242,7 +274,8 @@ static enum outcome take_err(struct relay *relay, const struct result_event *eve
     relay_note_err(session);
     session->command.last = err.code == ERROR_PACKET_TOO_LARGE;
     result_take(&session->parser, event, packet, 0);
-    pass_packet(relay, event);
+    if (!name_statement(relay, event, &err))
+        pass_packet(relay, event);
     return GO_ON;
 }
 

@@ -306,6 +306,8 @@ static void note_user_variables(struct session *session)
     if (command->code != COM_QUERY && command->code != COM_STMT_EXECUTE &&
         command->code != COM_STMT_BULK_EXECUTE)
         return;
+    if (command->unknown) /* nothing has been run */
+        return;
     if (command->left == LEAVES_VARIABLES) { /* nothing else keeps the connection that has them */
         user_vars_forget(&session->user_vars);
         session->sticky |= STICKY_VARIABLES;

@@ -67,6 +67,7 @@ struct command {
     bool to_leader;    /* must run on the leader whatever else holds */
     bool catalogued;   /* what it names is the leader's for now */
     bool opens_trx;    /* START TRANSACTION READ ONLY */
+    bool unknown;      /* it names a prepared statement that there is not … */
     bool moves_trx;    /* the transaction moves to the leader ahead of it: reading_trx.h */
     bool streamed;     /* longer than COMMAND_HELD_MAX: only its beginning was seen */
     bool begun;        /* a part of the reply is with the client: no way back */
@@ -96,6 +97,7 @@ struct command {
     uint64_t routine_changes; /* changes of routines before it was sent */
     uint64_t digest;
     struct statement *statement;
+    uint32_t unknown_id;       /* … by this id */
     uint64_t long_data_serial; /* of its statement: see struct statement */
     uint32_t read_generation;
     struct key *key; /* that a hint names for this statement alone; a reference */

@@ -35,7 +35,7 @@ static struct backend *fixed_connection(const struct session *session)
         return session->trx;
     if (command->previous && command->flags & CLASS_DIAGNOSTICS)
         return diagnosed_connection(session);
-    if (command->previous && session->running)
+    if ((command->previous || command->unknown) && session->running)
         return session->running;
     return NULL;
 }

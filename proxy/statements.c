@@ -82,6 +82,18 @@ struct prepared_on *statement_on(struct statement *statement, const struct backe
     return NULL;
 }
 
+bool statements_know(const struct statements *statements, const struct backend *backend,
+                     uint32_t remote_id)
+{
+    list_for_each (node, &statements->list) {
+        struct statement *statement = list_object(node, struct statement, node);
+        const struct prepared_on *on = statement_on(statement, backend);
+        if (on && on->remote_id == remote_id)
+            return true;
+    }
+    return false;
+}
+
 void statement_prepared(struct statement *statement, const struct backend *backend,
                         uint32_t server_id)
 {

@@ -53,6 +53,9 @@ struct statements {
     bool bound;      /* some may have a cursor open, or parameters sent ahead */
 };
 
+/* Where the id stands in the packets that name a statement, header included. */
+enum { STATEMENT_ID_AT = 5 };
+
 #define STATEMENT_ID_LAST 0xffffffffu
 #define LONG_DATA_LOST    UINT64_MAX
 
@@ -65,6 +68,10 @@ struct statement *statements_add(struct statements *statements, struct span sql,
 /* NULL when unknown. STATEMENT_ID_LAST is the one prepared last. */
 struct statement *statements_find(struct statements *statements, uint32_t id);
 void statements_remove(struct statements *statements, struct statement *statement);
+
+/* Has that connection a statement of that id of the server's? */
+bool statements_know(const struct statements *statements, const struct backend *backend,
+                     uint32_t remote_id);
 
 /* Its place on that connection, NULL when it is not prepared there. */
 struct prepared_on *statement_on(struct statement *statement, const struct backend *backend);

@@ -395,7 +395,7 @@ def masked_prepare(client, sql):
 def prepared_script(client):
     client.query("CREATE OR REPLACE TABLE wire_p (id INT PRIMARY KEY, v VARCHAR(40), b LONGBLOB)")
     yield "create"
-    client.query(f"DROP TABLE IF EXISTS wire_types; {TYPES}; {TYPES_ROW}; {NULLS}")
+    client.query(f"{TYPES.replace('CREATE', 'CREATE OR REPLACE')}; {TYPES_ROW}; {NULLS}")
     yield "types"
     insert = masked_prepare(client, "INSERT INTO wire_p VALUES (?, ?, ?)")[0]
     yield "prepare insert"
@@ -504,6 +504,54 @@ def test_closed_statement_is_unknown(cluster, proxy, capabilities):
         return [label for label, _ in record(port, capabilities, script)]
 
     assert labels(proxy.port) == labels(cluster.leader.port)
+
+
+def test_what_a_missing_statement_leaves(cluster, proxy, capabilities):
+    """The server's words, with the client's number, and its diagnostics. Numbers that were given differ."""
+    def nobodys(client, number):
+        error = wire.error_of(client.execute(number))
+        assert error[0] == 1243 and f"handler ({number}) given to mysqld_stmt_execute" in str(error)
+        client.take()
+
+    def script(client):
+        closed, kept = masked_prepare(client, "SELECT 1")[0], masked_prepare(client, "SELECT 2")[0]
+        client.send(bytes([wire.STMT_CLOSE]) + struct.pack("<I", closed))
+        yield "prepared, one is closed"
+        nobodys(client, closed)
+        client.query("SHOW COUNT(*) ERRORS")
+        yield "an error"
+        for trx in ("SELECT 1", "START TRANSACTION READ ONLY", "COMMIT"):
+            client.query(trx)
+            client.query("SELECT 3")
+            yield trx
+            client.execute(4711)
+            client.query("SHOW WARNINGS")
+            yield "nobody's, executed"
+            client.simple(wire.STMT_RESET, struct.pack("<I", 4712))
+            client.query("SHOW WARNINGS")
+            yield "reset"
+            client.fetch(4713, 1)
+            client.query("SHOW WARNINGS")
+            yield "fetched"
+        for number in range(kept + 1, kept + 60):
+            nobodys(client, number)
+        for label in ("not executed", "executed"):
+            assert f"({kept}) has no open cursor" in str(wire.error_of(client.fetch(kept, 1)))
+            client.take()
+            client.query("SHOW COUNT(*) ERRORS")
+            client.execute(kept)
+            yield f"without a cursor: {label}"
+        client.execute(4714)
+        client.long_data(4711, 0, b"x")
+        client.query("SHOW WARNINGS")
+        yield "parameters of nobody's say nothing"
+        masked_prepare(client, "SELEC")
+        client.execute(-1)
+        yield "the last one that was prepared is none"
+        client.execute(kept)
+        yield "all is well"
+
+    assert_same(cluster, proxy, capabilities, script)
 
 
 def test_statement_id_minus_one(cluster, proxy, capabilities):
