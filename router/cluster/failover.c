@@ -12,8 +12,9 @@
 #include <strings.h>
 
 enum {
-    LEADS_MS = 5000, /* for a promoted server to be seen leading */
-    REST_MS = 1000,  /* after an operation: probes look first */
+    LEADS_MS = 5000,  /* for a promoted server to be seen leading */
+    PROMPT_MS = 1000, /* a follower that lags so little stops and starts at once */
+    REST_MS = 1000,   /* after an operation: probes look first */
 };
 
 static void on_report(const struct operation_report *report, void *context);
@@ -206,13 +207,26 @@ static bool left_behind(const struct cluster *cluster, const struct server *serv
     return false;
 }
 
+/* It follows the leader, and would notice its silence too late. */
+static bool hears_too_seldom(const struct cluster *cluster, const struct server *server)
+{
+    const struct server *leader = cluster->servers[index_of_slot(cluster, cluster->leader_slot)];
+    const struct replication_channel *channel = channel_to(server, leader);
+
+    return channel != NULL && channel->io_running && channel->sql_running &&
+           server->last.channel_count == 1 &&
+           positions_lag_ms(cluster->positions, server->slot) < PROMPT_MS &&
+           channel->heartbeat_period_ms > failover_heartbeat_ms(&cluster->failover.settings);
+}
+
 static bool must_rejoin(const struct cluster *cluster, const struct server *server)
 {
     if (!server->reachable || !server->last.channels_known ||
         (int)server->slot == cluster->leader_slot || server->rejoin_failed)
         return false;
-    return server->last.channel_count == 0 ? led_before(cluster, server)
-                                           : left_behind(cluster, server);
+    return server->last.channel_count == 0
+               ? led_before(cluster, server)
+               : left_behind(cluster, server) || hears_too_seldom(cluster, server);
 }
 
 static void rejoin_check(struct cluster *cluster)

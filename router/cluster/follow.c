@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
-enum { CONNECT_RETRY_S = 1, RUNNING_WITHIN_MS = 5000, LOOK_EVERY_MS = 20 };
+enum { CONNECT_RETRY_S = 1, RUNNING_WITHIN_MS = 5000, LOOK_EVERY_MS = 20, STOP_MS = 60000 };
 
 struct ids {
     unsigned count;
@@ -106,6 +106,7 @@ static bool channel_set(struct operation *operation, unsigned server, unsigned l
     char user[512];
     char password[1024];
     char login[2048] = "";
+    uint32_t heartbeat_ms = failover_heartbeat_ms(settings);
     unsigned error;
 
     quote(settings->replication_user, user, sizeof(user));
@@ -117,8 +118,8 @@ static bool channel_set(struct operation *operation, unsigned server, unsigned l
                      "CHANGE MASTER TO MASTER_HOST = '%s', MASTER_PORT = %u,%s"
                      " MASTER_CONNECT_RETRY = %u, MASTER_HEARTBEAT_PERIOD = %u.%03u,"
                      " MASTER_USE_GTID = slave_pos",
-                     to->host, to->port, login, CONNECT_RETRY_S, settings->after_ms / 3 / 1000,
-                     settings->after_ms / 3 % 1000);
+                     to->host, to->port, login, CONNECT_RETRY_S, heartbeat_ms / 1000,
+                     heartbeat_ms % 1000);
     memory_wipe(password, sizeof(password));
     memory_wipe(login, sizeof(login));
     return error == 0;
@@ -142,10 +143,35 @@ static bool runs_soon(struct operation *operation, unsigned server)
     return false;
 }
 
+static bool follows_already(const struct replica_state *state, const struct operation_server *to)
+{
+    return state->channels == 1 && state->port == to->port &&
+           strcasecmp(state->host, to->host) == 0;
+}
+
+/* Takes the server from wherever it was to where the leader's log goes on. */
+static bool line_up(struct operation *operation, unsigned server, unsigned leader, bool leads)
+{
+    if (!writes_refused(operation, server))
+        return false;
+    if (crew_run(operation->crew, server, STOP_MS, "STOP SLAVE") != 0)
+        return operation_fails(operation, "%s: %s", operation_name(operation, server),
+                               crew_why(operation->crew));
+    if (!history_fits(operation, server, leader, !leads))
+        return false;
+    /* Where it led itself, what it wrote is part of its position. */
+    if (!leads || crew_run(operation->crew, server, STATEMENT_MS,
+                           "SET GLOBAL gtid_slave_pos = @@global.gtid_current_pos") == 0)
+        return true;
+    return operation_fails(operation, "%s: %s", operation_name(operation, server),
+                           crew_why(operation->crew));
+}
+
 bool follow_leader(struct operation *operation, unsigned server, unsigned leader)
 {
     const struct operation_server *to = &operation->order->servers[leader];
     struct replica_state state;
+    bool already;
 
     if (to->host[0] == '\0')
         return operation_fails(
@@ -155,19 +181,15 @@ bool follow_leader(struct operation *operation, unsigned server, unsigned leader
     if (state.named || state.channels > 1)
         return operation_fails(operation, "%s has named replication channels: they are left alone",
                                operation_name(operation, server));
-    if (state.channels == 1 && state.port == to->port && strcasecmp(state.host, to->host) == 0 &&
-        state.io_running && state.sql_running)
+    already = follows_already(&state, to) && state.using_gtid;
+    if (already && state.io_running && state.sql_running && state.heartbeat_ms > 0 &&
+        state.heartbeat_ms <= failover_heartbeat_ms(&operation->order->settings))
         return true;
-    if (!writes_refused(operation, server))
+    if (!already && !line_up(operation, server, leader, state.channels == 0))
         return false;
-    bool stood = crew_run(operation->crew, server, 60000, "STOP SLAVE") == 0;
-    if (stood && !history_fits(operation, server, leader, state.channels > 0))
-        return false;
-    /* Where it led itself, what it wrote is part of its position. */
-    if (stood && state.channels == 0)
-        stood = crew_run(operation->crew, server, STATEMENT_MS,
-                         "SET GLOBAL gtid_slave_pos = @@global.gtid_current_pos") == 0;
-    if (!stood || !channel_set(operation, server, leader, state.channels == 0) ||
+    role_take(operation, server, false);
+    if (crew_run(operation->crew, server, STOP_MS, "STOP SLAVE") != 0 ||
+        !channel_set(operation, server, leader, state.channels == 0) ||
         crew_run(operation->crew, server, STATEMENT_MS, "START SLAVE") != 0)
         return operation_fails(operation, "%s can't be made a follower of %s: %s",
                                operation_name(operation, server), to->name,

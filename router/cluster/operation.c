@@ -53,6 +53,11 @@ void failover_settings_clear(struct failover_settings *settings)
     memset(settings, 0, sizeof(*settings));
 }
 
+uint32_t failover_heartbeat_ms(const struct failover_settings *settings)
+{
+    return settings->after_ms / 3;
+}
+
 struct operation_order *operation_order_new(enum operation_kind kind)
 {
     struct operation_order *order = memory_zalloc(sizeof(*order));
@@ -157,6 +162,15 @@ bool operation_fails(struct operation *operation, const char *format, ...)
     return false;
 }
 
+/* CAUSEWAY_FAULT=failover:promote */
+static bool faulty(const struct operation *operation, const char *step)
+{
+    char name[64];
+
+    snprintf(name, sizeof(name), "%s:%s", operation_kind_name(operation->order->kind), step);
+    return operation->fault != NULL && strcmp(operation->fault, name) == 0;
+}
+
 bool operation_step(struct operation *operation, const char *name)
 {
     struct operation_report report = {.news = NEWS_STEP, .step = name};
@@ -164,8 +178,8 @@ bool operation_step(struct operation *operation, const char *name)
     if (atomic_load(&operation->cancelled))
         return operation_fails(operation, "Causeway is stopping");
     tell(operation, &report);
-    if (operation->fault != NULL && strcmp(operation->fault, name) == 0) {
-        log_error("CAUSEWAY_FAULT: dying at step %s", name);
+    if (faulty(operation, name)) {
+        log_error("CAUSEWAY_FAULT: dying at %s", operation->fault);
         _exit(99);
     }
     return true;

@@ -74,6 +74,9 @@ struct operation_report {
     const char *text;     /* DONE: how it ended, in words */
 };
 
+/* How often a follower must hear from an idle leader, so that silence tells something. */
+uint32_t failover_heartbeat_ms(const struct failover_settings *settings);
+
 /* Takes over the order (from operation_order_new). `told` is called in the loop of `mailbox`; with
  * DONE the operation is over, and freed when the call has returned. NULL: no thread could be made;
  * the order is freed. */

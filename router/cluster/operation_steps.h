@@ -32,6 +32,7 @@ struct replica_state {
     char host[256];
     unsigned port;
     bool using_gtid;
+    uint32_t heartbeat_ms; /* 0: none */
     bool io_running;
     bool sql_running;
     struct gtid_vector received; /* applied or not */
@@ -64,6 +65,9 @@ bool follow_leader(struct operation *operation, unsigned server, unsigned leader
 /* No statement of a client gets through there any more: read_only, and their connections are
  * killed. */
 bool follow_fence(struct operation *operation, unsigned server);
+/* Events run on the leader alone, and who waits in semi-sync replication goes with the role. What
+ * can't be changed is logged. role.c */
+void role_take(struct operation *operation, unsigned server, bool leads);
 /* locks.c: the right to act, from a majority of the servers. */
 bool operation_lock(struct operation *operation);
 void operation_unlock(struct operation *operation);

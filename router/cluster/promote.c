@@ -310,6 +310,7 @@ static bool promote(struct operation *operation, unsigned server, bool gap)
         gap_leave(operation, server);
     if (!operation_step(operation, "lead"))
         return false;
+    role_take(operation, server, true);
     if (crew_run(operation->crew, server, STATEMENT_MS, "SET GLOBAL read_only = 0") != 0)
         return operation_fails(operation, "%s can't be made writable: %s",
                                operation_name(operation, server), crew_why(operation->crew));

@@ -1,6 +1,7 @@
 /* What a server says of its replication, asked by an operation's thread. */
 #include "router/cluster/operation_steps.h"
 
+#include <stdlib.h>
 #include <strings.h>
 
 static void text_take(const struct service_reply *row, const char *column, char *out, size_t size)
@@ -19,12 +20,15 @@ static bool says(const struct service_reply *row, const char *column, const char
 static void row_take(const struct service_reply *row, void *context)
 {
     struct replica_state *state = context;
+    char period[32];
 
     state->channels++;
     state->named = state->named || !says(row, "Connection_name", "");
     text_take(row, "Master_Host", state->host, sizeof(state->host));
     state->port = (unsigned)service_reply_number(row, service_reply_column(row, "Master_Port"));
     state->using_gtid = !says(row, "Using_Gtid", "No") && !says(row, "Using_Gtid", "");
+    text_take(row, "Slave_heartbeat_period", period, sizeof(period));
+    state->heartbeat_ms = (uint32_t)(strtod(period, NULL) * 1000.);
     state->io_running = says(row, "Slave_IO_Running", "Yes");
     state->sql_running = says(row, "Slave_SQL_Running", "Yes");
     gtid_vector_parse_part(service_reply_cell(row, service_reply_column(row, "Gtid_IO_Pos")),

@@ -7,7 +7,7 @@ import pytest
 
 from wire import DEPRECATE_EOF, PLAIN, RESET_CONNECTION, Wire, packets_of
 
-pytestmark = pytest.mark.core
+# Not for the sanitizer builds: what is said to servers is looked at, and there are many.
 
 CAPABILITIES = PLAIN | DEPRECATE_EOF  # the same for all: else they share no connections
 # The definitions of its columns tell the collation that results have.

@@ -17,7 +17,7 @@ from harness import Cluster, rows, scratch, value, wait_until
 
 GRANTS = """
 GRANT READ_ONLY ADMIN, REPLICATION MASTER ADMIN, REPLICATION SLAVE ADMIN, CONNECTION ADMIN, PROCESS,
-RELOAD, ALTER, BINLOG ADMIN, BINLOG REPLAY ON *.* TO 'causeway'@'%'
+RELOAD, ALTER, EVENT, BINLOG ADMIN, BINLOG REPLAY ON *.* TO 'causeway'@'%'
 """
 
 AUTO = {
@@ -138,6 +138,7 @@ def writable(cluster):
     return [server.name for server in cluster.servers if server.value("SELECT @@read_only") == 0]
 
 
+@pytest.mark.core
 def test_the_leader_is_killed(lab):
     """The best follower leads within the time-out and a moment; the old leader comes back and follows."""
     with running(lab, AUTO) as proxy:
@@ -156,6 +157,7 @@ def test_the_leader_is_killed(lab):
         same_everywhere(lab, leader)
 
 
+@pytest.mark.core
 def test_a_switchover_under_load_costs_no_error(lab):
     with running(lab, AUTO) as proxy:
         with Writers(proxy) as writers:
@@ -245,6 +247,7 @@ def test_an_old_leader_with_transactions_of_its_own_is_kept_out(lab):
         assert not lab.leader.sql("SHOW ALL SLAVES STATUS")
 
 
+@pytest.mark.core
 def test_what_only_the_old_leader_had_is_saved_undone_and_told(lab):
     with running(lab, AUTO) as proxy, contextlib.closing(proxy.connect()) as client, \
             contextlib.closing(proxy.connect()) as other:
@@ -273,7 +276,7 @@ STEPS = ["lock", "cut", "fence", "elect", "apply", "promote", "lead", "repoint"]
 
 @pytest.mark.parametrize("step", STEPS)
 def test_causeway_dies_at_a_step_and_the_next_one_ends_it(lab, step, monkeypatch):
-    monkeypatch.setenv("CAUSEWAY_FAULT", step)
+    monkeypatch.setenv("CAUSEWAY_FAULT", f"failover:{step}")
     first = start_causeway(lab, AUTO)
     try:
         os.kill(lab.leader.pid(), signal.SIGKILL)
@@ -366,3 +369,45 @@ def test_a_person_decides(lab):
         wait_until(lambda: any(row["name"] == "db1" and row["state"] != "down" for row in proxy.console("SHOW SERVERS")), "it is up")
         proxy.console("REJOIN db1")
         wait_until(lambda: servers(proxy, "follower") == {"db1", "db2"}, "all follow")
+
+
+def heartbeat_of(server):
+    return float(server.value("SELECT variable_value FROM information_schema.global_status"
+                              " WHERE variable_name = 'Slave_heartbeat_period'"))
+
+
+def test_followers_are_made_to_hear_often(lab):
+    """The server's default is a heartbeat in half a minute: silence would tell nothing."""
+    lab.followers[0].sql("STOP SLAVE; CHANGE MASTER TO MASTER_HEARTBEAT_PERIOD = 30; START SLAVE")
+    with running(lab, AUTO):
+        wait_until(lambda: all(heartbeat_of(follower) <= 0.34 for follower in lab.followers), "they hear often")
+        wait_until(lambda: not any(follower.trouble() for follower in lab.followers), "they replicate")
+
+
+def test_events_and_semi_sync_follow_the_role(lab):
+    lab.leader.sql("CREATE EVENT demo.often ON SCHEDULE EVERY 1 HOUR DO DELETE FROM demo.kept WHERE client = -1")
+    lab.leader.sql("CREATE EVENT demo.never ON SCHEDULE EVERY 1 HOUR DISABLE DO DELETE FROM demo.kept WHERE client = -1")
+    lab.caught_up()
+    lab.leader.sql("SET GLOBAL rpl_semi_sync_master_enabled = 1")
+    for follower in lab.followers:
+        follower.sql("SET GLOBAL rpl_semi_sync_slave_enabled = 1; STOP SLAVE; START SLAVE")
+
+    def roles(server):
+        return (
+            server.sql("SELECT event_name, status FROM information_schema.events ORDER BY event_name"),
+            server.value("SELECT @@rpl_semi_sync_master_enabled"), server.value("SELECT @@rpl_semi_sync_slave_enabled"),
+        )
+
+    before = {server.name: roles(server) for server in lab.servers}
+    with running(lab, AUTO) as proxy:
+        proxy.console("SWITCHOVER TO db2")
+        wait_until(lambda: servers(proxy, "follower") == {"db1", "db3"}, "all follow")
+        assert dict(roles(lab.named("db2"))[0])["often"] == "ENABLED"
+        assert roles(lab.named("db2"))[1:] == (1, 0) and roles(lab.leader)[1:] == (0, 1)
+        with contextlib.closing(proxy.connect()) as client:
+            rows(client, "INSERT INTO kept (client, number) VALUES (1, 1)")
+        wait_until(lambda: lab.named("db2").value("SELECT @@rpl_semi_sync_master_enabled") == 1, "it waits for them")
+        proxy.console("SWITCHOVER TO db1")
+        wait_until(lambda: servers(proxy, "follower") == {"db2", "db3"}, "all follow")
+        assert {server.name: roles(server) for server in lab.servers} == before
+        assert not any(server.own_transactions() for server in lab.servers[2:]), "nothing was written on a follower"

@@ -8,7 +8,7 @@ import pytest
 from harness import rows, wait_until
 from wire import DEPRECATE_EOF, INIT_DB, PLAIN, RESET_CONNECTION, Wire, packets_of
 
-pytestmark = pytest.mark.core
+# Not for the sanitizer builds: what is said to servers is looked at, and there are many.
 
 SCHEMAS = {"cs_greek": "greek", "cs_lat": "latin2", "cs_wide": "utf8mb4 COLLATE utf8mb4_bin"}
 CAPABILITIES = PLAIN | DEPRECATE_EOF  # the same for all: else they share no connections
