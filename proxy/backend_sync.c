@@ -320,13 +320,15 @@ static bool leaves_nothing(const struct session *session, const struct backend *
 static void forget_other_session(const struct session *session, struct backend *backend)
 {
     const struct command *command = &session->command;
+    /* What a DO of the leader's has done there (a routine, GET_LOCK) no later reset may undo. */
+    bool does = command->flags & CLASS_DO && !command->read;
     bool neutral = command->code == COM_CONNECT || command->code == COM_PING ||
-                   command->flags & (CLASS_SET | CLASS_DO);
+                   (command->flags & (CLASS_SET | CLASS_DO) && !does);
     bool own = command->flags & CLASS_DIAGNOSTICS && session->diagnosed_serial == backend->serial;
     if (!backend->stale_answers || neutral || own)
         return;
     backend->stale_answers = false;
-    if (!command->previous)
+    if (!command->previous && !does)
         return;
     backend->needs_reset = true;
     backend->vars_version = 0;

@@ -347,6 +347,8 @@ static void note_sticky(struct session *session)
         note_held(session);
     if (command->left & LEAVES_MORE)
         session->sticky |= STICKY_ROUTINE;
+    if (command->left & LEAVES_SETTINGS)
+        session->vars.unreported = true;
     if (command->flags & CLASS_SET_ROLE) {
         session->vars.asks |= SESSVARS_ASK_ROLE;
         session->running->tainted = true; /* a role outlasts a reset (measured) */

@@ -86,6 +86,24 @@ static bool mode_matters(const struct session *session, struct span sql)
            (memchr(sql.data, '"', sql.len) || memchr(sql.data, '\\', sql.len));
 }
 
+/* Do routines that it runs set system variables unreported? What its own text says of them is seen:
+ * see relay_note.c. */
+static unsigned settings_left(const struct session *session, struct span sql)
+{
+    static const char *const dynamic[] = {"prepare", "execute", "deallocate"};
+    static const struct routines none;
+    unsigned lex_mode = session_lex_mode(session);
+    struct reading reading;
+    reading_start(&reading, sql, lex_mode);
+    for (size_t i = 0; i < sizeof(dynamic) / sizeof(dynamic[0]); i++)
+        if (token_is_word(&reading.token, dynamic[i]))
+            return 0;
+    unsigned leaves = routines_in_doubt(session)
+                          ? routine_body_leaves(sql, lex_mode, &none, NULL)
+                          : catalogue_leaves(session->worker->catalogue, sql, lex_mode, NULL);
+    return leaves & LEAVES_SETTINGS;
+}
+
 /* Those of whose text it is clear that it runs them, and is no statement in Oracle's manner. */
 static unsigned left_by_routines(const struct session *session)
 {
@@ -94,15 +112,17 @@ static unsigned left_by_routines(const struct session *session)
     struct span sql = session_sql(session);
     unsigned lex_mode = session_lex_mode(session);
     struct reading reading;
-    if (session->command.flags & CLASS_MULTI || sql.len == 0 || mode_matters(session, sql) ||
-        routines_in_doubt(session))
+    if (sql.len == 0 || mode_matters(session, sql))
         return LEAVES_UNKNOWN;
+    unsigned unknown = LEAVES_VARIABLES | LEAVES_MORE | settings_left(session, sql);
+    if (session->command.flags & CLASS_MULTI || routines_in_doubt(session))
+        return unknown;
     reading_start(&reading, sql, lex_mode);
     for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
         if (token_is_word(&reading.token, verbs[i]))
             return catalogue_leaves(session->worker->catalogue, sql, lex_mode,
                                     session->command.statement ? NULL : session->vars.schema);
-    return LEAVES_UNKNOWN;
+    return unknown;
 }
 
 unsigned catalogue_left(const struct session *session)
@@ -115,19 +135,25 @@ unsigned catalogue_left(const struct session *session)
         return left_by_routines(session);
     if (!(catalogue->tables.bits & CATALOGUE_HOLDS) || !catalogue->routines.known)
         return 0;
-    bool holds = catalogue_names(catalogue, CATALOGUE_HOLDS, session_sql(session),
-                                 session_lex_mode(session), schema);
-    return holds ? LEAVES_MORE : 0;
+    struct span sql = session_sql(session);
+    unsigned lex_mode = session_lex_mode(session);
+    bool holds = catalogue_names(catalogue, CATALOGUE_HOLDS, sql, lex_mode, schema);
+    bool sets = catalogue_names(catalogue, CATALOGUE_SETTINGS, sql, lex_mode, schema);
+    return (holds ? LEAVES_MORE : 0u) | (sets ? LEAVES_SETTINGS : 0u);
 }
 
 /* Sessions keep the values that they began with; a follower's connection that is made now would
- * begin with others. So the leader's connection is asked for them, where there is still one. */
+ * begin with others. And what a routine has set unreported the followers don't know. So the
+ * leader's connection is asked, where there is still one; but not between a statement and one that
+ * speaks of it. */
 void catalogue_keep_settings(struct session *session)
 {
     uint64_t now = worker_settings(session->worker);
-    if (session->settings == now || session->command.code == COM_CONNECT)
+    bool unreported = session->vars.unreported && !session->command.previous;
+    if ((session->settings == now && !unreported) || session->command.code == COM_CONNECT)
         return;
     session->settings = now;
+    session->vars.unreported = session->vars.unreported && !unreported;
     if (!session->leader || session->leader->state != BACKEND_READY || session->leader->anew)
         return;
     session->vars.again.len = 0;

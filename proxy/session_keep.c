@@ -125,8 +125,8 @@ static bool leader_holds(const struct session *session)
 {
     return session->sticky & ~(unsigned)STICKY_VARIABLES || session->user_vars.unreadable ||
            session->vars.leader_only || session->vars.looks_back || session->vars.schema_dropped ||
-           session->vars.asks || session->vars.again.len > 0 || session->aftermath.unnamed ||
-           session->aftermath.one_time;
+           session->vars.asks || session->vars.again.len > 0 || session->vars.unreported ||
+           session->aftermath.unnamed || session->aftermath.one_time;
 }
 
 bool keep_has_warnings(const struct session *session, const struct backend *backend)

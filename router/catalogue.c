@@ -132,7 +132,8 @@ uint64_t catalogue_digest(const struct catalogue *catalogue)
 static unsigned kinds_of(unsigned leaves)
 {
     return (leaves & LEAVES_VARIABLES ? CATALOGUE_SETS : 0u) |
-           (leaves & LEAVES_MORE ? CATALOGUE_HOLDS : 0u);
+           (leaves & LEAVES_MORE ? CATALOGUE_HOLDS : 0u) |
+           (leaves & LEAVES_SETTINGS ? CATALOGUE_SETTINGS : 0u);
 }
 
 static unsigned judge_view(const struct catalogue *catalogue, const struct catalogue_body *view,
@@ -149,6 +150,8 @@ static unsigned judge_view(const struct catalogue *catalogue, const struct catal
         kinds |= CATALOGUE_SETS;
     if (catalogue_names(catalogue, CATALOGUE_HOLDS, sql, lex_mode, view->schema))
         kinds |= CATALOGUE_HOLDS;
+    if (catalogue_names(catalogue, CATALOGUE_SETTINGS, sql, lex_mode, view->schema))
+        kinds |= CATALOGUE_SETTINGS;
     if (class.flags & CLASS_OPAQUE)
         kinds |= kinds_of(catalogue_leaves(catalogue, sql, lex_mode, view->schema));
     return kinds;
@@ -173,7 +176,8 @@ static unsigned judge_in_modes(const struct catalogue *catalogue, const struct c
     unsigned (*judge)(const struct catalogue *, const struct catalogue_body *, unsigned) =
         trigger ? judge_trigger : judge_view;
     if (!*body->text)
-        return CATALOGUE_SETS | CATALOGUE_HOLDS | (trigger ? 0u : CATALOGUE_LEADERS);
+        return CATALOGUE_SETS | CATALOGUE_HOLDS | CATALOGUE_SETTINGS |
+               (trigger ? 0u : CATALOGUE_LEADERS);
     unsigned kinds = judge(catalogue, body, 0);
     if (strchr(body->text, '\\'))
         kinds |= judge(catalogue, body, LEX_NO_BACKSLASH_ESCAPES);
@@ -266,5 +270,7 @@ unsigned catalogue_leaves(const struct catalogue *catalogue, struct span sql, un
         leaves |= LEAVES_VARIABLES;
     if (catalogue_names(catalogue, CATALOGUE_HOLDS, sql, lex_mode, schema))
         leaves |= LEAVES_MORE;
+    if (catalogue_names(catalogue, CATALOGUE_SETTINGS, sql, lex_mode, schema))
+        leaves |= LEAVES_SETTINGS;
     return leaves;
 }

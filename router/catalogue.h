@@ -13,9 +13,10 @@
 struct catalogue_body; /* of a view, trigger or routine that is not judged yet */
 
 enum catalogue_kind {
-    CATALOGUE_LEADERS = 1, /* its reads are the leader's */
-    CATALOGUE_SETS = 2,    /* statements that name it may set user variables … */
-    CATALOGUE_HOLDS = 4,   /* … or leave more behind: enum routine_leaves */
+    CATALOGUE_LEADERS = 1,  /* its reads are the leader's */
+    CATALOGUE_SETS = 2,     /* statements that name it may set user variables … */
+    CATALOGUE_HOLDS = 4,    /* … or leave more behind: enum routine_leaves … */
+    CATALOGUE_SETTINGS = 8, /* … or set system variables unseen */
 };
 
 struct catalogue {

@@ -170,6 +170,15 @@ static void judge_call(struct judging *judging)
 
 /* --- assignments --- */
 
+/* At the @@ of what is set. With its scope written out it is reported (measured). */
+static bool is_unreported(const struct judging *judging)
+{
+    const struct token *token = &judging->at.token;
+    const struct token *next = &judging->at.next;
+    return token->kind == TOKEN_SYSTEM_VARIABLE && !token_is_word(next, "session") &&
+           !token_is_word(next, "local") && !token_is_word(next, "global");
+}
+
 /* One target of SET, or a column of UPDATE: stops at the "=". What is no name of a system variable
  * is one of the body, which shadows those. */
 static void judge_target(struct judging *judging)
@@ -181,6 +190,8 @@ static void judge_target(struct judging *judging)
         judging->leaves |= LEAVES_VARIABLES;
         return;
     }
+    if (is_unreported(judging))
+        judging->leaves |= LEAVES_SETTINGS;
     while (is_name(&judging->at.token)) {
         name = name_of(&judging->at.token);
         step(judging);

@@ -9,7 +9,8 @@
 enum routine_leaves {
     LEAVES_VARIABLES = 1, /* user variables may have other values */
     LEAVES_MORE = 2,      /* locks, temporary tables, prepared statements, settings: who knows */
-    LEAVES_UNKNOWN = LEAVES_VARIABLES | LEAVES_MORE,
+    LEAVES_SETTINGS = 8,  /* system variables: SET @@name inside of a routine is not reported */
+    LEAVES_UNKNOWN = LEAVES_VARIABLES | LEAVES_MORE | LEAVES_SETTINGS,
 };
 
 /* What is known of a server's routines. All zero: nothing. */

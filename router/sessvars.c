@@ -121,6 +121,7 @@ void sessvars_reset(struct sessvars *vars)
     vars->asks &= SESSVARS_ASK_ROLE;
     vars->isolation = ISOLATION_DEFAULT;
     vars->looks_back = 0;
+    vars->unreported = false;
     forget_results_collation(vars);
     vars->leader_only = vars->unlogged;
     vars->bare_schema = vars->schema != NULL;

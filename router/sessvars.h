@@ -70,6 +70,7 @@ struct sessvars {
     bool leader_only;    /* a variable was set that a follower can't or must not share:
                             sql_log_bin = 0, timestamp, rand_seed … */
     unsigned looks_back; /* enum sessvars_look: statements ask for what others left behind */
+    bool unreported;     /* a routine may have set what the server does not tell of */
     bool unlogged;       /* sql_log_bin was 0 once: a reset does not undo that */
 };
 

@@ -199,6 +199,41 @@ def test_scene(shared, ground, name):
             wait_until(lambda: answered_by(client) != ground.leader.name, "a read on a follower")
 
 
+@pytest.mark.parametrize("change", [
+    "CALL state_sets(9)", "SELECT state_sets(9)", "DO state_sets(9)", "CALL state_sets_session(9)", "CALL state_sets_bare(9)",
+    "CALL state_sets_dynamic(9)", "CALL state_sets_deep(9)", "INSERT INTO state_setting VALUES (9)", "CALL state_sets(NULL)",
+    "CALL state_new(9)"])
+def test_what_a_routine_sets(shared, ground, change):
+    """SET @@name inside of one is not reported: reads on followers know it all the same."""
+    body = "SET @@div_precision_increment = a, @@group_concat_max_len = a"
+    ground.leader.sql(
+        f"CREATE OR REPLACE PROCEDURE demo.state_sets(a INT) {body};"
+        f"CREATE OR REPLACE FUNCTION demo.state_sets(a INT) RETURNS INT BEGIN {body}; RETURN a; END;"
+        "CREATE OR REPLACE PROCEDURE demo.state_sets_deep(a INT) CALL state_sets(a);"
+        f"CREATE OR REPLACE PROCEDURE demo.state_sets_session(a INT) {body.replace('@@', '@@session.')};"
+        f"CREATE OR REPLACE PROCEDURE demo.state_sets_bare(a INT) {body.replace('@@', '')};"
+        "CREATE OR REPLACE PROCEDURE demo.state_sets_dynamic(a INT) EXECUTE IMMEDIATE CONCAT('SET @@div_precision_increment = ', a);"
+        "CREATE OR REPLACE TABLE demo.state_setting (a INT);"
+        "CREATE OR REPLACE TRIGGER demo.state_setting_t BEFORE INSERT ON demo.state_setting FOR EACH ROW CALL demo.state_sets(NEW.a);"
+        "DROP PROCEDURE IF EXISTS demo.state_new")
+    if "state_new" not in change: # which nobody can have looked at
+        view = f"state_setting_{time.monotonic_ns()}"
+        ground.leader.sql(f"CREATE VIEW demo.{view} AS SELECT demo.state_sets(NULL) AS v")
+        with contextlib.closing(shared.connect()) as client:
+            wait_until(lambda: rows(client, f"SELECT name FROM this_server, {view}")[0][0] == ground.leader.name, "the view is known")
+    scene = ["SELECT 1/3", change, "SELECT ROW_COUNT()", "SHOW WARNINGS", both("1/3"), both("GROUP_CONCAT('abcdefghijkl')"), both(VARIABLES)]
+    if "state_new" in change:
+        scene.insert(1, f"CREATE PROCEDURE state_new(a INT) {body}")
+    with contextlib.closing(connect(ground.leader.port, user="almighty", password="almighty-demo")) as direct:
+        expected = play(direct, scene)
+        ground.leader.sql("DROP PROCEDURE IF EXISTS demo.state_new")
+    ground.caught_up()
+    with contextlib.closing(connect(shared.port, user="almighty", password="almighty-demo")) as client:
+        assert play(client, scene) == expected
+        if "session" not in change and "bare" not in change: # of those the tracker tells that there is something
+            wait_until(lambda: answered_by(client) != ground.leader.name, "a read on a follower")
+
+
 # -- what is tracked for the client
 
 TRACKING = wire.PLAIN | wire.SESSION_TRACK | wire.DEPRECATE_EOF

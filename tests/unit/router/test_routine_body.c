@@ -6,7 +6,13 @@
 #include <check.h>
 #include <stdlib.h>
 
-enum { NOTHING = 0, SETS = LEAVES_VARIABLES, MORE = LEAVES_MORE, ANY = LEAVES_UNKNOWN };
+enum {
+    NOTHING = 0,
+    SETS = LEAVES_VARIABLES,
+    MORE = LEAVES_MORE,
+    SETTINGS = LEAVES_SETTINGS | LEAVES_MORE,
+    ANY = LEAVES_UNKNOWN,
+};
 
 static const struct {
     const char *body;
@@ -47,7 +53,10 @@ static const struct {
     {"SET sql_mode = ''", MORE},
     {"SET x = 1, Sql_Mode = ''", MORE},
     {"SET x = (SELECT 1, 2), `sql_mode` = ''", MORE},
-    {"SET @@time_zone = 'SYSTEM'", MORE},
+    {"SET @@time_zone = 'SYSTEM'", SETTINGS},
+    {"SET x = 1, @@time_zone = 'SYSTEM'", SETTINGS},
+    {"SET @@session.time_zone = 'SYSTEM', @@LOCAL.sql_mode = @@sql_mode", MORE},
+    {"SET @@global.time_zone = 'SYSTEM'", MORE},
     {"SET SESSION wait_timeout = 1", MORE},
     {"SET GLOBAL wait_timeout = 1", MORE},
     {"SET NAMES utf8mb4", MORE},
@@ -108,7 +117,7 @@ static const struct {
     {"REPLACE t (a) VALUES (1)", NOTHING},
     {"BEGIN CALL quiet(); SET x = 1, y = locks(); END", MORE},
     {"BEGIN DECLARE EXIT HANDLER FOR 1062 CALL sets(); IF fine() THEN CALL holds(); END IF; END",
-     ANY},
+     SETS | MORE},
     {"RETURN (locks())", MORE},
     {"DO fine()", NOTHING},
     {"WITH c (a) AS (SELECT 1) SELECT 1", ANY},
