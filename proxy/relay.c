@@ -377,6 +377,7 @@ static enum outcome take_prepare_ok(struct relay *relay, const struct result_eve
     statement->parameters = load_u16(payload + 7);
     statement->columns = columns;
     statement_prepared(statement, relay->backend, load_u32(payload + 1));
+    keep_note_prepared(session, load_u16(payload + 10));
     result_take(&session->parser, event, packet, 0);
     store_u32(payload + 1, statement->id);
     pass_packet(relay, event);

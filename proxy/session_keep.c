@@ -156,12 +156,43 @@ enum keep session_keeps(struct session *session, const struct backend *backend)
 
 /* --- what replies tell --- */
 
+static bool is_one_of(const struct token *token, const char *const *words, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (token_is_word(token, words[i]))
+            return true;
+    return false;
+}
+
+/* Those whose COM_STMT_PREPARE forgets the warnings before it (measured). */
+static bool prepares_tables(const struct session *session, struct span text)
+{
+    static const char *const verbs[] = {
+        "insert",   "replace",  "update", "delete",  "create", "drop",
+        "alter",    "truncate", "rename", "analyze", "check",  "repair",
+        "optimize", "load",     "with",   "table",   "desc",   "describe",
+    };
+    static const char *const shown[] = {
+        "tables",  "table",     "columns",  "fields",    "index",   "indexes",   "keys",
+        "create",  "databases", "schemas",  "variables", "status",  "character", "collation",
+        "session", "global",    "triggers", "events",    "engines", "procedure", "function",
+    };
+    struct reading reading;
+    reading_start(&reading, text, session_lex_mode(session));
+    if (has(text, "from") || is_one_of(&reading.token, verbs, sizeof(verbs) / sizeof(verbs[0])))
+        return true;
+    return token_is_word(&reading.token, "show") &&
+           is_one_of(&reading.next, shown, sizeof(shown) / sizeof(shown[0]));
+}
+
 /* A statement without tables leaves the warnings of the one before as they are, unless it has some
  * of its own (server source sql/sql_parse.cc, mysql_execute_command). */
 static bool without_tables(const struct session *session)
 {
     const struct command *command = &session->command;
     struct span text = text_of(session);
+    if (command->code == COM_STMT_PREPARE && !command->streamed)
+        return !prepares_tables(session, text);
     if (command->code != COM_QUERY && command->code != COM_STMT_EXECUTE)
         return true;
     if (command->flags & (CLASS_SET | CLASS_USE | CLASS_BEGIN | CLASS_DIAGNOSTICS))
@@ -185,6 +216,14 @@ void keep_note_ok(struct session *session, const struct ok_reply *ok)
         aftermath->insert_id = ok->insert_id;
         aftermath->insert_id_known = false;
     }
+}
+
+void keep_note_prepared(struct session *session, uint16_t warnings)
+{
+    struct aftermath *aftermath = &session->aftermath;
+    aftermath->own = warnings > 0;
+    aftermath->diagnostics = aftermath->own || (aftermath->diagnostics && without_tables(session));
+    session->running->spotless = session->running->spotless && warnings == 0;
 }
 
 void keep_note_err(struct session *session)

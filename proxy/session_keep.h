@@ -44,6 +44,7 @@ bool keep_binds_statements(struct session *session);
 
 /* The replies to its commands, as they pass. */
 void keep_note_ok(struct session *session, const struct ok_reply *ok);
+void keep_note_prepared(struct session *session, uint16_t warnings);
 void keep_note_err(struct session *session);
 void keep_note_end(struct session *session);
 /* COM_RESET_CONNECTION, or another account. */

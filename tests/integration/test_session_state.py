@@ -234,6 +234,38 @@ def test_what_a_routine_sets(shared, ground, change):
             wait_until(lambda: answered_by(client) != ground.leader.name, "a read on a follower")
 
 
+PREPARED = [  # what is prepared, and whether the server forgets the diagnostics before it
+    "SELECT 1", "SELECT nosuch", "SELECT v FROM state_t", "SELECT v FROM state_t WHERE v = 1 AND 1/0", "SELECT CAST('x' AS INT)",
+    "SELECT nosuch FROM state_t", "UPDATE state_t SET v = 1/0 WHERE 0", "INSERT INTO state_t (v) VALUES (?)", "CALL state_variable()",
+    "SET @a = 1/0", "DO 1/0", "COMMIT", "SHOW TABLES", "SHOW WARNINGS", "DROP TABLE IF EXISTS state_nosuch", "USE demo", "BEGIN",
+    "VALUES (1)", "SELECT (SELECT v FROM state_t LIMIT 1)", "WITH c AS (SELECT 1 AS a) SELECT a FROM c", "FLUSH TABLES", "ROLLBACK",
+    "SHOW VARIABLES LIKE 'nosuch'", "ANALYZE TABLE state_t", "CREATE TABLE state_nosuch (a INT)", "DELETE FROM state_t WHERE 1/0",
+    "KILL QUERY 1", "SHOW PROCESSLIST", "SHOW GRANTS", "SELECT 1 UNION SELECT 2", "(SELECT 1)", "EXPLAIN SELECT 1",
+    "SAVEPOINT a", "RESET QUERY CACHE", "SHOW CREATE TABLE state_t", "START TRANSACTION", "EXECUTE IMMEDIATE 'SELECT 1'"]
+
+
+@pytest.mark.parametrize("before", ["SELECT 1/0", "SELECT 1/0 FROM state_t LIMIT 1 FOR UPDATE", "SELECT nosuch", "DO 1"])
+def test_what_a_prepare_leaves_of_the_diagnostics(shared, ground, before):
+    """COM_STMT_PREPARE of a statement with tables forgets them, as the statement itself does."""
+    def told(port):
+        found = []
+        with contextlib.closing(wire.Wire(port)) as client:
+            client.login("almighty", "almighty-demo", "demo")
+            for sql in PREPARED:
+                client.query(before)
+                prepared = client.prepare(sql)
+                client.take()
+                if isinstance(prepared, tuple):
+                    client.send(bytes([wire.STMT_CLOSE]) + prepared[0].to_bytes(4, "little"))
+                client.query("SHOW WARNINGS")
+                client.query("SELECT @@warning_count")
+                found.append((sql, wire.packets_of(client.take())))
+        return found
+
+    direct = told(ground.leader.port)
+    assert [(one, other) for one, other in zip(direct, told(shared.port)) if one != other] == []
+
+
 # -- what is tracked for the client
 
 TRACKING = wire.PLAIN | wire.SESSION_TRACK | wire.DEPRECATE_EOF
