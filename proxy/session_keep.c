@@ -381,6 +381,44 @@ static void answer_number(struct session *session, struct span title, int64_t va
     buf_free(&out);
 }
 
+static bool refuse_lost(struct session *session)
+{
+    session->aftermath.asks = true;
+    session_refuse(session, 1105, "HY000",
+                   "Causeway lent the connection of the previous statement to another session "
+                   "(pooling = transaction), and with it what this statement asks for; from now "
+                   "on this session keeps it");
+    return true;
+}
+
+/* ROW_COUNT() or FOUND_ROWS() stands in it. */
+static bool calls_counts(const struct session *session)
+{
+    struct reading reading;
+    reading_start(&reading, session_sql(session), session_lex_mode(session));
+    for (; !reading_at_end(&reading); reading_step(&reading)) {
+        bool counts = token_is_word(&reading.token, "row_count") ||
+                      token_is_word(&reading.token, "found_rows");
+        if (!counts || !token_is_symbol(&reading.next, '('))
+            continue;
+        reading_step(&reading);
+        if (token_is_symbol(&reading.next, ')'))
+            return true;
+    }
+    return false;
+}
+
+bool keep_refuse_counts(struct session *session)
+{
+    const struct command *command = &session->command;
+    bool runs = command->code == COM_QUERY || command->code == COM_STMT_EXECUTE;
+    bool of_others = command->flags & (CLASS_MULTI | CLASS_OPAQUE | CLASS_DDL); /* inside of it */
+    if (!pooled(session) || session->leader || command->read || command->previous || !runs ||
+        of_others || command->streamed || session->statements_run <= 1 || !calls_counts(session))
+        return false;
+    return refuse_lost(session);
+}
+
 bool keep_answer(struct session *session)
 {
     struct aftermath *aftermath = &session->aftermath;
@@ -404,9 +442,5 @@ bool keep_answer(struct session *session)
     bool counts = has(text, "row_count") || has(text, "found_rows");
     if (!counts && !aftermath->lost)
         return false;
-    session_refuse(session, 1105, "HY000",
-                   "Causeway lent the connection of the previous statement to another session "
-                   "(pooling = transaction), and with it what this statement asks for; from now "
-                   "on this session keeps it");
-    return true;
+    return refuse_lost(session);
 }

@@ -61,4 +61,8 @@ void keep_note_insert_id(struct session *session, uint64_t insert_id);
  * it has been answered or refused; false: any connection answers it right. */
 bool keep_answer(struct session *session);
 
+/* A command that must run on the leader, and asks for ROW_COUNT() or FOUND_ROWS() as well, when the
+ * leader connection was given away. True: it has been refused. */
+bool keep_refuse_counts(struct session *session);
+
 #endif

@@ -414,6 +414,8 @@ enum step step_route(struct session *session)
     } else if (session->command.previous && (!fixed || session->aftermath.lost) &&
                keep_answer(session))
         return session->state == SESSION_CLOSED ? STEP_WAIT : STEP_MORE;
+    else if (!fixed && keep_refuse_counts(session))
+        return session->state == SESSION_CLOSED ? STEP_WAIT : STEP_MORE;
     struct route route = route_for(session, fixed);
     if (route.kind == ROUTE_WAIT) {
         /* Say that somebody waits, then look once more: a rise in between wakes nobody otherwise.

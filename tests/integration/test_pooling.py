@@ -192,6 +192,27 @@ def test_lost_diagnostics_are_an_error_not_a_wrong_answer(narrow):
 
 
 @pytest.mark.core
+def test_lost_counts_beside_variables_are_an_error(narrow, table):
+    """What only the leader connection may run asks for the counts of a statement, and that one is gone."""
+    for question in ("SELECT @y, ROW_COUNT()", "SET @n = ROW_COUNT()", f"INSERT INTO {table} VALUES (ROW_COUNT() + 7, @y)"):
+        with sessions(narrow, 2) as (client, other):
+            rows(client, "SET @y = 1")
+            rows(client, f"REPLACE INTO {table} VALUES (1, 'a')")
+            disturb(other)
+            code, text = fails(client, question)
+            assert code == 1105 and "pooling = transaction" in text
+            rows(client, f"REPLACE INTO {table} VALUES (2, 'b'), (3, 'c')")
+            rows(client, "SET @n = ROW_COUNT()")  # it has asked: kept
+            assert value(client, "SELECT @n") in (2, 4)
+    with sessions(narrow, 2) as (client, other):
+        rows(client, f"REPLACE INTO {table} VALUES (1, 'a')")
+        disturb(other)
+        rows(client, "SELECT 'ROW_COUNT()', @row_count")
+        disturb(other)
+        rows(client, "BEGIN NOT ATOMIC DO ROW_COUNT(); END")
+
+
+@pytest.mark.core
 def test_transactions_and_autocommit(narrow, table):
     with sessions(narrow, 2) as (client, other):
         rows(client, "SET autocommit=0")
