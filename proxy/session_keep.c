@@ -271,7 +271,7 @@ static bool counts_found_rows(struct span text)
     return text.len > 0 && (text.data[0] == '/' || text.data[0] == '#' || text.data[0] == '-');
 }
 
-/* In ways of which no OK tells. */
+/* In ways of which no OK tells; an INSERT that fails behind its first row is one (measured). */
 static bool changes_insert_id(const struct session *session, struct span text)
 {
     const struct command *command = &session->command;
@@ -280,7 +280,7 @@ static bool changes_insert_id(const struct session *session, struct span text)
         return has(text, "insert_id") || has(text, "identity");
     bool says = rows || command->flags & CLASS_DO; /* LAST_INSERT_ID(5) */
     return command->flags & (CLASS_OPAQUE | CLASS_MULTI) || command->streamed ||
-           (says && !command->read && !command->failed);
+           (says && !command->read);
 }
 
 /* UPDATE … ORDER BY counts what it sorts (measured). */

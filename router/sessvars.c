@@ -418,8 +418,11 @@ static bool track_variable(struct sessvars *vars, const struct track_entry *entr
     case ON_LEADER:
     case REPLAY: break;
     }
-    if (replay == LEADER_ONLY && !span_equal(entry->name, span_text("sql_log_bin")))
-        return true; /* they go on counting where they were set */
+    /* They go on counting where they were set; and a log that was never off needs no turning on,
+     * which takes a right that SET … = DEFAULT does not. */
+    if (replay == LEADER_ONLY &&
+        (!vars->unlogged || !span_equal(entry->name, span_text("sql_log_bin"))))
+        return true;
     set_variable(vars, entry->name, entry->value)->on_leader = replay != REPLAY;
     note_looking_back(vars, entry);
     if (span_equal(entry->name, span_text("tx_isolation")))

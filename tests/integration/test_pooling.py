@@ -106,6 +106,39 @@ def test_last_insert_id_follows_the_session(narrow, cluster):
 
 
 @pytest.mark.core
+def test_an_id_of_an_insert_that_failed_is_known(narrow, cluster):
+    """No reply tells of it; and behind ROLLBACK nothing else is asked of the connection."""
+    cluster.leader.sql("CREATE OR REPLACE TABLE demo.ids (id INT AUTO_INCREMENT PRIMARY KEY, n INT)")
+    for returning in ("", " RETURNING id"):
+        answers = []
+        for server in (cluster.leader, narrow):
+            cluster.leader.sql("TRUNCATE TABLE demo.ids")
+            with contextlib.closing(server.connect()) as client, sessions(narrow, 1) as (other,):
+                rows(client, "INSERT INTO demo.ids (n) VALUES (1), (2)")
+                disturb(other)
+                rows(client, "BEGIN")
+                with pytest.raises(pymysql.err.Error) as refused:
+                    rows(client, "INSERT INTO demo.ids (n) VALUES (3), (9999999999)" + returning)
+                assert refused.value.args[0] == 1264
+                rows(client, "ROLLBACK")
+                rows(client, "SELECT 1")
+                disturb(other)
+                answers.append(value(client, "SELECT LAST_INSERT_ID()"))
+        assert answers == [3, 3]
+
+
+@pytest.mark.core
+def test_logging_that_was_never_off_is_not_turned_on(narrow, table):
+    """SET sql_log_bin = DEFAULT needs no right, but turning it on does: an account without it is told of no error."""
+    with sessions(narrow, 2) as (client, other):
+        rows(client, "SET sql_log_bin = DEFAULT")
+        disturb(other)
+        rows(client, f"INSERT INTO {table} VALUES (1, 'a')")
+        disturb(other)
+        assert value(client, "/* causeway to=leader */ SELECT @@sql_log_bin") == 1
+
+
+@pytest.mark.core
 def test_row_count_and_found_rows_after_the_connection_went(narrow, table):
     with sessions(narrow, 2) as (client, other):
         rows(client, f"INSERT INTO {table} VALUES (1,'a'),(2,'b'),(3,'c')")
