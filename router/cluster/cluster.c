@@ -169,6 +169,8 @@ static void log_trouble(struct cluster *cluster, const struct roles *roles)
 
 static void view_fill(const struct server *server, struct server_view *view)
 {
+    const struct cluster *cluster = server->cluster;
+
     *view = (struct server_view){
         .name = server->name,
         .host = server->place.host[0] != '\0' ? server->place.host : NULL,
@@ -187,6 +189,8 @@ static void view_fill(const struct server *server, struct server_view *view)
         .parallel = server->last.parallel,
         .domain_count = server->last.slave_pos.count,
         .confirmed = server->confirm != NULL && confirm_has_position(server->confirm),
+        .promoted = failover_promoted(cluster, server),
+        .superseded = failover_superseded(cluster, server),
         .lagged = server->verdict.cause == CAUSE_LAG,
     };
     view->lag_ms = positions_lag_ms(server->cluster->positions, server->slot);
@@ -655,6 +659,7 @@ struct cluster *cluster_start(struct ev_loop *loop, struct positions *positions,
     cluster_log_start(cluster);
     failover_start(cluster);
     servers_configure(cluster, settings);
+    failover_recall(cluster);
     return cluster;
 }
 

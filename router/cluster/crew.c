@@ -76,7 +76,7 @@ struct crew *crew_new(unsigned count)
 
     crew->loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOSIGMASK);
     crew->count = count;
-    crew->conns = memory_zalloc(count * sizeof(crew->conns[0]));
+    crew->conns = memory_zalloc(count * sizeof(struct service_conn *));
     return crew;
 }
 

@@ -3,8 +3,7 @@
 
 #include <stdio.h>
 
-/* The last sequence of that server in that domain, 0: none. */
-static uint64_t last_of(const char *history, uint32_t domain, uint32_t server)
+uint64_t history_last(const char *history, uint32_t domain, uint32_t server)
 {
     struct span rest = span_text(history);
     struct gtid gtid;
@@ -22,7 +21,7 @@ bool history_extra(const char *history, const char *reference, uint32_t except, 
 
     while (gtid_list_next(&rest, extra) == 1) {
         if ((except == 0 || extra->server != except) &&
-            extra->seq > last_of(reference, extra->domain, extra->server))
+            extra->seq > history_last(reference, extra->domain, extra->server))
             return true;
     }
     return false;
@@ -45,7 +44,8 @@ static bool alone_with(const struct candidate *candidates, unsigned count, unsig
             if (i == index || !candidates[i].stands)
                 continue;
             others++;
-            holders += last_of(candidates[i].history, extra->domain, extra->server) >= extra->seq;
+            holders +=
+                history_last(candidates[i].history, extra->domain, extra->server) >= extra->seq;
         }
         if (others > 0 && holders == 0)
             return true;

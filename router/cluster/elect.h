@@ -31,6 +31,9 @@ struct candidate {
 int elect(struct candidate *candidates, unsigned count, uint32_t leader_id,
           const char *leader_history);
 
+/* The last sequence that this server wrote in that domain, 0: none. A text of @@gtid_binlog_state.
+ */
+uint64_t history_last(const char *history, uint32_t domain, uint32_t server);
 /* The first transaction of `history` that `reference` lacks, where `except` (a server id, 0: none)
  * wrote it it does not count. Both are texts of @@gtid_binlog_state. */
 bool history_extra(const char *history, const char *reference, uint32_t except, struct gtid *extra);

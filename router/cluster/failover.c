@@ -12,6 +12,7 @@
 #include <strings.h>
 
 enum {
+    PATH_ROOM = 4096,
     LEADS_MS = 5000,  /* for a promoted server to be seen leading */
     PROMPT_MS = 1000, /* a follower that lags so little stops and starts at once */
     REST_MS = 1000,   /* after an operation: probes look first */
@@ -175,6 +176,80 @@ static bool begin(struct cluster *cluster, enum operation_kind kind, int target)
     return failover->operation != NULL;
 }
 
+/* --- the promoted server --- */
+
+bool failover_promoted(const struct cluster *cluster, const struct server *server)
+{
+    return cluster->failover.promoted_slot == (int)server->slot;
+}
+
+/* Whether `history` has something that this server wrote since it was promoted. */
+static bool wrote_since(const struct failover *failover, const char *history, uint32_t server_id)
+{
+    struct span rest = span_text(history);
+    struct gtid gtid;
+
+    while (gtid_list_next(&rest, &gtid) == 1) {
+        if (gtid.server == server_id &&
+            gtid.seq > history_last(failover->promoted_from, gtid.domain, gtid.server))
+            return true;
+    }
+    return false;
+}
+
+/* The promoted one may be away for a moment: an old leader that is back is none all the same. One
+ * that somebody else promoted after it has its writes. */
+bool failover_superseded(const struct cluster *cluster, const struct server *server)
+{
+    const struct failover *failover = &cluster->failover;
+    int index = index_of_slot(cluster, failover->promoted_slot);
+    const struct server *promoted = index >= 0 ? cluster->servers[index] : NULL;
+
+    return promoted != NULL && promoted != server && promoted->seen && server->seen &&
+           failover->settings.mode == FAILOVER_AUTO &&
+           wrote_since(failover, promoted->last.history, promoted->last.server_id) &&
+           !wrote_since(failover, server->last.history, promoted->last.server_id);
+}
+
+static void state_path(const struct failover_settings *settings, char path[PATH_ROOM])
+{
+    snprintf(path, PATH_ROOM, "%s/leader", settings->state_dir != NULL ? settings->state_dir : "");
+}
+
+/* What the Causeway before has written: a hint, of which nothing is taken that the servers deny. */
+static void promoted_load(struct cluster *cluster)
+{
+    struct failover *failover = &cluster->failover;
+    char path[PATH_ROOM];
+    char name[SERVER_NAME_MAX + 1] = "";
+    FILE *file;
+
+    state_path(&failover->settings, path);
+    file = failover->settings.state_dir != NULL ? fopen(path, "re") : NULL;
+    if (file == NULL)
+        return;
+    if (fgets(name, sizeof(name), file) != NULL &&
+        fgets(failover->promoted_from, sizeof(failover->promoted_from), file) != NULL) {
+        name[strcspn(name, "\n")] = '\0';
+        failover->promoted_from[strcspn(failover->promoted_from, "\n")] = '\0';
+        int index = index_of_name(cluster, name);
+        failover->promoted_slot = index >= 0 ? (int)cluster->servers[index]->slot : -1;
+    }
+    fclose(file);
+}
+
+/* Others have made it a follower since. */
+static void promoted_check(struct cluster *cluster)
+{
+    struct failover *failover = &cluster->failover;
+    int index = index_of_slot(cluster, failover->promoted_slot);
+    const struct server *server = index >= 0 ? cluster->servers[index] : NULL;
+
+    if (server != NULL && server->reachable && server->seen && failover->operation == NULL &&
+        failover->leads_slot < 0 && server->last.channel_count > 0)
+        failover->promoted_slot = -1;
+}
+
 /* --- what it does on its own --- */
 
 /* It led once in this history, and came back: nobody else may be made to follow, or be stopped from
@@ -202,7 +277,8 @@ static bool left_behind(const struct cluster *cluster, const struct server *serv
 
         if (other != server && channel_to(server, other) != NULL)
             return (int)other->slot != cluster->leader_slot &&
-                   (!other->reachable || other->verdict.role != ROLE_FOLLOWER);
+                   (!other->reachable || other->verdict.role != ROLE_FOLLOWER ||
+                    led_before(cluster, other));
     }
     return false;
 }
@@ -226,7 +302,8 @@ static bool must_rejoin(const struct cluster *cluster, const struct server *serv
         return false;
     return server->last.channel_count == 0
                ? led_before(cluster, server)
-               : left_behind(cluster, server) || hears_too_seldom(cluster, server);
+               : left_behind(cluster, server) || server->verdict.writable_follower ||
+                     hears_too_seldom(cluster, server);
 }
 
 static void rejoin_check(struct cluster *cluster)
@@ -240,10 +317,25 @@ static void rejoin_check(struct cluster *cluster)
     }
 }
 
+static bool everyone_probed(const struct cluster *cluster)
+{
+    for (unsigned i = 0; i < cluster->count; i++) {
+        if (!cluster->servers[i]->probed)
+            return false;
+    }
+    return true;
+}
+
 static void act(struct cluster *cluster)
 {
     struct failover *failover = &cluster->failover;
 
+    if (!everyone_probed(cluster))
+        return;
+    /* Whom a server shall follow is another question then. */
+    if (failover->operation != NULL && failover->health == LEADER_LOST &&
+        operation_kind_of(failover->operation) == OPERATION_FOLLOW)
+        operation_stop(failover->operation);
     if (failover->operation != NULL || failover->settings.mode != FAILOVER_AUTO ||
         failover->leads_slot >= 0 || clock_now_ms() < failover->rest_until_ms)
         return;
@@ -287,22 +379,27 @@ static void leads_check(struct cluster *cluster)
 static void operation_ended(struct cluster *cluster, const struct operation_report *report)
 {
     struct failover *failover = &cluster->failover;
-    failover_done done = failover->done;
+    struct failover_request request = failover->request;
+    struct failover_request next = failover->next;
     enum operation_kind kind = operation_kind_of(failover->operation);
 
     failover->operation = NULL;
-    failover->done = NULL;
-    failover->rest_until_ms = clock_now_ms() + REST_MS;
+    failover->request.done = failover->next.done = NULL;
+    /* a failover that may be due now comes first */
+    failover->rest_until_ms =
+        clock_now_ms() + (kind == OPERATION_FOLLOW && !report->succeeded ? 0 : REST_MS);
     if (report->succeeded)
         log_info("%s: %s", operation_kind_name(kind), report->text);
-    else if (done != NULL || strcmp(failover->result, report->text) != 0)
+    else if (request.done != NULL || strcmp(failover->result, report->text) != 0)
         log_error("%s: %s", operation_kind_name(kind), report->text);
     snprintf(failover->result, sizeof(failover->result), "%s: %s", operation_kind_name(kind),
              report->text);
     if (failover->leads_slot < 0 && failover->barrier != BARRIER_NONE)
         barrier_set(cluster, BARRIER_NONE);
-    if (done != NULL)
-        done(report->succeeded, report->text, failover->done_context);
+    if (request.done != NULL)
+        request.done(report->succeeded, report->text, request.context);
+    if (next.done != NULL)
+        cluster_operate(cluster, next.kind, next.server, next.done, next.context);
     all_probe(cluster);
 }
 
@@ -320,7 +417,8 @@ static void on_report(const struct operation_report *report, void *context)
     case NEWS_BARRIER: barrier_set(cluster, report->barrier); break;
     case NEWS_COUNT: cluster->events.count_leader_users(cluster->events.context); break;
     case NEWS_LEADS:
-        failover->leads_slot = (int)report->slot;
+        failover->leads_slot = failover->promoted_slot = (int)report->slot;
+        snprintf(failover->promoted_from, sizeof(failover->promoted_from), "%s", report->text);
         failover->leads_until_ms = clock_now_ms() + LEADS_MS;
         all_probe(cluster);
         break;
@@ -357,25 +455,38 @@ static const char *refusal(const struct cluster *cluster, enum operation_kind ki
     return NULL;
 }
 
+/* What Causeway does on its own soon ends, and was not asked for. */
+static bool can_wait(const struct failover *failover)
+{
+    return failover->operation != NULL && failover->request.done == NULL &&
+           failover->next.done == NULL &&
+           operation_kind_of(failover->operation) == OPERATION_FOLLOW;
+}
+
 void cluster_operate(struct cluster *cluster, enum operation_kind kind, const char *name,
                      failover_done done, void *context)
 {
     struct failover *failover = &cluster->failover;
     int target = name[0] != '\0' ? index_of_name(cluster, name) : -1;
-    const char *why = NULL;
+    struct failover_request request = {.kind = kind, .done = done, .context = context};
+    const char *why;
 
-    if (target < 0 && name[0] != '\0')
-        why = "there is no such server; SHOW SERVERS lists them";
-    else
-        why = refusal(cluster, kind, target);
-    if (why == NULL && !begin(cluster, kind, target))
-        why = failover->result;
-    if (why != NULL) {
-        done(false, why, context);
+    snprintf(request.server, sizeof(request.server), "%s", name);
+    if (target < 0 && name[0] != '\0') {
+        done(false, "there is no such server; SHOW SERVERS lists them", context);
         return;
     }
-    failover->done = done;
-    failover->done_context = context;
+    if (can_wait(failover)) {
+        failover->next = request;
+        return;
+    }
+    why = refusal(cluster, kind, target);
+    if (why == NULL && !begin(cluster, kind, target))
+        why = failover->result;
+    if (why != NULL)
+        done(false, why, context);
+    else
+        failover->request = request;
 }
 
 void cluster_failover_view(const struct cluster *cluster, struct failover_view *view)
@@ -429,6 +540,7 @@ void failover_check(struct cluster *cluster)
         health_log(failover);
     }
     leads_check(cluster);
+    promoted_check(cluster);
     timer_adjust(cluster);
     act(cluster);
 }
@@ -439,11 +551,17 @@ void failover_configure(struct cluster *cluster, const struct failover_settings 
     failover_settings_copy(&cluster->failover.settings, settings);
 }
 
+void failover_recall(struct cluster *cluster)
+{
+    promoted_load(cluster);
+}
+
 void failover_start(struct cluster *cluster)
 {
     struct failover *failover = &cluster->failover;
 
     failover->leads_slot = -1;
+    failover->promoted_slot = -1;
     failover->history_slot = -1;
     mailbox_init(&failover->mailbox, cluster->loop, cluster);
     ev_init(&failover->timer, on_timer);
@@ -457,7 +575,9 @@ void failover_stop(struct cluster *cluster)
     operation_cancel(failover->operation);
     mailbox_close(&failover->mailbox);
     ev_timer_stop(cluster->loop, &failover->timer);
-    if (failover->done != NULL)
-        failover->done(false, "Causeway is stopping", failover->done_context);
+    if (failover->request.done != NULL)
+        failover->request.done(false, "Causeway is stopping", failover->request.context);
+    if (failover->next.done != NULL)
+        failover->next.done(false, "Causeway is stopping", failover->next.context);
     failover_settings_clear(&failover->settings);
 }

@@ -7,6 +7,7 @@
 #include "router/cluster/operation.h"
 
 struct cluster;
+struct server;
 
 /* `failover` of proxy.ini, in the order of its words. */
 enum failover_mode { FAILOVER_OFF, FAILOVER_MANUAL, FAILOVER_AUTO };
@@ -25,6 +26,14 @@ struct failover_view {
 /* How an operation that was asked for ended. */
 typedef void (*failover_done)(bool succeeded, const char *text, void *context);
 
+/* What a person asked for. */
+struct failover_request {
+    enum operation_kind kind;
+    char server[SERVER_NAME_MAX]; /* "": none was named */
+    failover_done done;           /* NULL: there is no request */
+    void *context;
+};
+
 struct failover {
     struct failover_settings settings;
     struct mailbox mailbox; /* of the control thread, for operations */
@@ -34,21 +43,28 @@ struct failover {
     enum barrier barrier;
     int leads_slot;          /* promoted, but not yet seen to lead: the barrier falls then; -1 */
     uint64_t leads_until_ms; /* or then */
-    uint64_t rest_until_ms;  /* nothing is begun on its own before */
+    int promoted_slot;       /* the last one; -1: none, or another was made leader by other means */
+    char promoted_from[HISTORY_MAX]; /* its history then */
+    uint64_t rest_until_ms;          /* nothing is begun on its own before */
     enum leader_health health;
     char why[WHY_MAX * 2];
     char logged[WHY_MAX * 2];
     char history[HISTORY_MAX]; /* the leader's last known @@gtid_binlog_state */
     int history_slot;          /* whose it is; -1 */
     struct ev_timer timer;
-    failover_done done; /* of who asked for the operation under way; NULL: nobody did */
-    void *done_context;
+    struct failover_request request; /* the operation under way is for it */
+    struct failover_request next;    /* waits for the end of one that nobody asked for */
 };
 
 void failover_start(struct cluster *cluster);
 void failover_configure(struct cluster *cluster, const struct failover_settings *settings);
+/* Once the servers are there: what an earlier process left in state_dir. */
+void failover_recall(struct cluster *cluster);
 /* After every decision about roles. */
 void failover_check(struct cluster *cluster);
+/* Of a server, for roles_decide(). */
+bool failover_promoted(const struct cluster *cluster, const struct server *server);
+bool failover_superseded(const struct cluster *cluster, const struct server *server);
 void failover_stop(struct cluster *cluster);
 
 #endif

@@ -134,7 +134,7 @@ static bool runs_soon(struct operation *operation, unsigned server)
     while (replica_state_read(operation, server, &state)) {
         if (state.io_running && state.sql_running)
             return true;
-        if (clock_now_ms() >= until_ms)
+        if (clock_now_ms() >= until_ms || atomic_load(&operation->cancelled))
             return operation_fails(operation, "%s does not replicate yet: %s",
                                    operation_name(operation, server),
                                    state.io_error[0] != '\0' ? state.io_error : state.sql_error);
@@ -182,6 +182,8 @@ bool follow_leader(struct operation *operation, unsigned server, unsigned leader
         return operation_fails(operation, "%s has named replication channels: they are left alone",
                                operation_name(operation, server));
     already = follows_already(&state, to) && state.using_gtid;
+    if (already && !writes_refused(operation, server))
+        return false;
     if (already && state.io_running && state.sql_running && state.heartbeat_ms > 0 &&
         state.heartbeat_ms <= failover_heartbeat_ms(&operation->order->settings))
         return true;

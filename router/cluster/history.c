@@ -4,18 +4,6 @@
 #include <errno.h>
 #include <stdio.h>
 
-static uint64_t shared_up_to(const struct gtid *gtid, const char *leaders)
-{
-    struct span rest = span_text(leaders);
-    struct gtid other;
-
-    while (gtid_list_next(&rest, &other) == 1) {
-        if (other.domain == gtid->domain && other.server == gtid->server)
-            return other.seq < gtid->seq ? other.seq : gtid->seq;
-    }
-    return 0;
-}
-
 int history_fork(const char *mine, const char *leaders, struct gtid_vector *common,
                  char state[HISTORY_MAX])
 {
@@ -29,7 +17,9 @@ int history_fork(const char *mine, const char *leaders, struct gtid_vector *comm
     while ((more = gtid_list_next(&rest, &gtid)) == 1) {
         char text[GTID_TEXT_MAX];
 
-        gtid.seq = shared_up_to(&gtid, leaders);
+        uint64_t theirs = history_last(leaders, gtid.domain, gtid.server);
+
+        gtid.seq = theirs < gtid.seq ? theirs : gtid.seq;
         if (gtid.seq == 0)
             continue;
         gtid_print(&gtid, text);

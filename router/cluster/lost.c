@@ -108,7 +108,15 @@ static void row_ignore(const struct service_reply *row, void *context)
     (void)context;
 }
 
-/* What stands between the delimiters of such a file, statement by statement. */
+/* The statement behind its comment lines. */
+static const char *words_of(const char *statement)
+{
+    while (*statement == '#' && strchr(statement, '\n') != NULL)
+        statement = strchr(statement, '\n') + 1;
+    return statement;
+}
+
+/* What stands between the delimiters of such a file, statement by statement, as one transaction. */
 static bool file_apply(struct operation *operation, unsigned server, char *text)
 {
     char *at = strstr(text, "DELIMITER /*!*/;\n");
@@ -118,7 +126,11 @@ static bool file_apply(struct operation *operation, unsigned server, char *text)
         return operation_fails(operation, "nothing to undo was found");
     for (at += strlen("DELIMITER /*!*/;\n"); (end = strstr(at, delimiter)) != NULL;
          at = end + strlen(delimiter)) {
+        const char *words = words_of(at);
+
         *end = '\0';
+        if (strncmp(words, "START TRANSACTION", 17) == 0 || strncmp(words, "COMMIT", 6) == 0)
+            continue;
         if (crew_rows(operation->crew, server, UNDO_MS, row_ignore, NULL, at) != 0)
             return operation_fails(operation, "%s: what was lost can't be undone: %s",
                                    operation_name(operation, server), crew_why(operation->crew));
@@ -135,7 +147,12 @@ static bool undo(struct operation *operation, unsigned server, const char *path)
                  "SET SESSION sql_log_bin = 0, pseudo_slave_mode = 1") != 0)
         return operation_fails(operation, "%s: %s", operation_name(operation, server),
                                crew_why(operation->crew));
-    done = file_read(path, &text) && file_apply(operation, server, (char *)text.data);
+    done = file_read(path, &text) &&
+           crew_run(operation->crew, server, STATEMENT_MS, "START TRANSACTION") == 0 &&
+           file_apply(operation, server, (char *)text.data);
+    if (crew_run(operation->crew, server, UNDO_MS, done ? "COMMIT" : "ROLLBACK") != 0 && done)
+        done = operation_fails(operation, "%s: %s", operation_name(operation, server),
+                               crew_why(operation->crew));
     buf_free(&text);
     crew_run(operation->crew, server, STATEMENT_MS,
              "SET SESSION pseudo_slave_mode = 0, sql_log_bin = 1");
@@ -163,6 +180,7 @@ bool lost_settle(struct operation *operation, unsigned server, const char *mine,
     char from[GTID_DOMAINS_MAX * GTID_TEXT_MAX];
     char saved[PATH_ROOM];
     char undoing[PATH_ROOM];
+    char done[PATH_ROOM];
 
     if (history_fork(mine, leaders, &common, state) != 0)
         return operation_fails(operation, "its history can't be read");
@@ -175,7 +193,14 @@ bool lost_settle(struct operation *operation, unsigned server, const char *mine,
               operation_name(operation, server), from, saved);
     if (!operation_step(operation, "undo") || !log_write(operation, server, from, true, undoing))
         return false;
-    bool done = undo(operation, server, undoing) && log_reset(operation, server, state, from);
+    /* It stays until the log is set back: what is undone is not undone twice. */
+    snprintf(done, sizeof(done), "%.4000s.done", undoing);
+    if (access(done, F_OK) != 0 &&
+        (!undo(operation, server, undoing) || rename(undoing, done) != 0))
+        return false;
+    if (!log_reset(operation, server, state, from))
+        return false;
+    unlink(done);
     unlink(undoing);
-    return done;
+    return true;
 }

@@ -5,9 +5,11 @@
 #include "proxy/base/log.h"
 #include "proxy/base/memory.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 enum { COUNT_PAUSE_MS = 5, COUNT_ANSWER_MS = 1000 };
 
@@ -16,7 +18,7 @@ struct report_mail {
     struct mail mail;
     struct operation *operation;
     struct operation_report report;
-    char text[OPERATION_WHY_MAX];
+    char text[HISTORY_MAX];
 };
 
 struct count_mail {
@@ -176,7 +178,7 @@ bool operation_step(struct operation *operation, const char *name)
     struct operation_report report = {.news = NEWS_STEP, .step = name};
 
     if (atomic_load(&operation->cancelled))
-        return operation_fails(operation, "Causeway is stopping");
+        return operation_fails(operation, "stopped before step %s", name);
     tell(operation, &report);
     if (faulty(operation, name)) {
         log_error("CAUSEWAY_FAULT: dying at %s", operation->fault);
@@ -207,10 +209,30 @@ bool operation_barrier(struct operation *operation, enum barrier barrier, uint32
     }
 }
 
-void operation_leads(struct operation *operation, unsigned server)
+/* Before it is writable: a crash in between leaves a hint that no server confirms. */
+void operation_remember(struct operation *operation, unsigned server, const char *history)
 {
-    struct operation_report report = {.news = NEWS_LEADS,
-                                      .slot = operation->order->servers[server].slot};
+    const char *folder = operation->order->settings.state_dir;
+    char path[4096];
+    char part[4096];
+    FILE *file;
+
+    if (folder == NULL || (mkdir(folder, 0700) != 0 && errno != EEXIST))
+        return;
+    snprintf(path, sizeof(path), "%.4000s/leader", folder);
+    snprintf(part, sizeof(part), "%.4000s/leader.part", folder);
+    file = fopen(part, "we");
+    if (file == NULL)
+        return;
+    fprintf(file, "%s\n%s\n", operation_name(operation, server), history);
+    if (fclose(file) != 0 || rename(part, path) != 0)
+        log_warn("%s: %s", path, strerror(errno));
+}
+
+void operation_leads(struct operation *operation, unsigned server, const char *history)
+{
+    struct operation_report report = {
+        .news = NEWS_LEADS, .slot = operation->order->servers[server].slot, .text = history};
 
     tell(operation, &report);
 }
@@ -251,6 +273,11 @@ struct operation *operation_start(struct operation_order *order, struct mailbox 
     operation_order_free(order);
     free(operation);
     return NULL;
+}
+
+void operation_stop(struct operation *operation)
+{
+    atomic_store(&operation->cancelled, true);
 }
 
 /* Its last mail still lies in the mailbox, and frees it when that is closed. */

@@ -71,7 +71,7 @@ struct operation_report {
     enum barrier barrier; /* BARRIER */
     unsigned slot;        /* LEADS: it is writable now */
     bool succeeded;       /* DONE */
-    const char *text;     /* DONE: how it ended, in words */
+    const char *text;     /* DONE: how it ended, in words; LEADS: its @@gtid_binlog_state */
 };
 
 /* How often a follower must hear from an idle leader, so that silence tells something. */
@@ -86,6 +86,8 @@ struct operation *operation_start(struct operation_order *order, struct mailbox 
                                   void *context);
 /* The answer to COUNT: so many sessions still have something under way with the leader. */
 void operation_leader_used(struct operation *operation, unsigned users);
+/* It ends at the next step, as one that failed, and tells so. */
+void operation_stop(struct operation *operation);
 /* It ends at the next step and undoes what can be undone; waits for that. `told` is not called any
  * more. NULL is allowed. */
 void operation_cancel(struct operation *operation);

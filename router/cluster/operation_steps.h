@@ -52,7 +52,9 @@ bool operation_fails(struct operation *operation, const char *format, ...)
  * `timeout_ms`: false. */
 bool operation_barrier(struct operation *operation, enum barrier barrier, uint32_t timeout_ms);
 /* That server is writable: the barrier falls when the control thread has seen it lead. */
-void operation_leads(struct operation *operation, unsigned server);
+void operation_leads(struct operation *operation, unsigned server, const char *history);
+/* Leaves word of it in state_dir, for the next Causeway. */
+void operation_remember(struct operation *operation, unsigned server, const char *history);
 const char *operation_name(const struct operation *operation, unsigned server);
 
 /* promote.c. `why` says how it ended. */

@@ -127,7 +127,8 @@ static bool applied(struct operation *operation, unsigned server,
             return operation_fails(operation, "%s: its replication SQL thread has stopped %s",
                                    operation_name(operation, server), state.sql_error);
         if (atomic_load(&operation->cancelled))
-            return operation_fails(operation, "Causeway is stopping");
+            return operation_fails(operation, "stopped while %s caught up",
+                                   operation_name(operation, server));
         if (until_ms > 0 && clock_now_ms() >= until_ms)
             return operation_fails(operation, "%s has not caught up in time",
                                    operation_name(operation, server));
@@ -291,15 +292,20 @@ static void gap_leave(struct operation *operation, unsigned server)
         log_warn("failover: auto_increment_gap could not be left: %s", crew_why(operation->crew));
         return;
     }
+    /* Not in the log: followers learn from the rows, and DDL could not be undone. */
+    crew_run(operation->crew, server, STATEMENT_MS, "SET SESSION sql_log_bin = 0");
     for (unsigned i = 0; i < gap.count; i++) {
         if (crew_run(operation->crew, server, STATEMENT_MS, "%s", gap.statements[i]) != 0)
             log_warn("failover: %s: %s", gap.statements[i], crew_why(operation->crew));
     }
+    crew_run(operation->crew, server, STATEMENT_MS, "SET SESSION sql_log_bin = 1");
 }
 
 /* From here on there is no way back. */
 static bool promote(struct operation *operation, unsigned server, bool gap)
 {
+    char history[HISTORY_MAX];
+
     if (!operation_step(operation, "promote"))
         return false;
     if (crew_run(operation->crew, server, STOP_MS, "STOP SLAVE") != 0 ||
@@ -311,10 +317,15 @@ static bool promote(struct operation *operation, unsigned server, bool gap)
     if (!operation_step(operation, "lead"))
         return false;
     role_take(operation, server, true);
+    if (crew_text(operation->crew, server, STATEMENT_MS, history, sizeof(history),
+                  "SELECT @@global.gtid_binlog_state") != 0)
+        return operation_fails(operation, "%s: %s", operation_name(operation, server),
+                               crew_why(operation->crew));
+    operation_remember(operation, server, history);
     if (crew_run(operation->crew, server, STATEMENT_MS, "SET GLOBAL read_only = 0") != 0)
         return operation_fails(operation, "%s can't be made writable: %s",
                                operation_name(operation, server), crew_why(operation->crew));
-    operation_leads(operation, server);
+    operation_leads(operation, server, history);
     return true;
 }
 

@@ -59,7 +59,7 @@ static bool can_lead(const struct field *field, unsigned index)
     const struct server_view *view = &field->views[index];
 
     return view->reachable && view->seen && view->channels_known && !view->read_only &&
-           !replicates_within(field, index);
+           !view->superseded && !replicates_within(field, index);
 }
 
 /* Reachable servers that are connected to it as followers. */
@@ -86,12 +86,17 @@ static void names_append(char *out, size_t size, const char *name)
     snprintf(out + len, size - len, "%s%s", len > 0 ? ", " : "", name);
 }
 
-/* Among several that could lead: exactly one that is followed, or the one before. */
+/* Among several that could lead: the promoted one, exactly one that is followed, or the one before.
+ */
 static int leader_among(const struct field *field, const bool *candidates, int previous)
 {
     int followed = -1;
     bool several = false;
 
+    for (unsigned i = 0; i < field->count; i++) {
+        if (candidates[i] && field->views[i].promoted)
+            return (int)i;
+    }
     for (unsigned i = 0; i < field->count; i++) {
         if (!candidates[i] || followers_of(field, i) == 0)
             continue;

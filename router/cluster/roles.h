@@ -1,10 +1,11 @@
 /* Who leads, who follows, and who may serve reads: a pure function of what the probes saw.
  *
- *   leader     answers, read_only off, replicates from no configured server. Several such: the one
- * that others replicate from; still several: the leader before, if it is among them; else none.
- *   follower   replicates from the leader; without a leader, from any configured server (so that
- * reads go on after the leader's death) rotation   a follower that answers, applies, is not further
- * behind than max_lag, has confirmed a position and was not drained */
+ *   leader     answers, read_only off, replicates from no configured server, is not superseded.
+ * Several such: the one that Causeway promoted; the one that others replicate from; still several:
+ * the leader before, if it is among them; else none. follower   replicates from the leader; without
+ * a leader, from any configured server (so that reads go on after the leader's death) rotation   a
+ * follower that answers, applies, is not further behind than max_lag, has confirmed a position and
+ * was not drained */
 #ifndef CAUSEWAY_ROUTER_CLUSTER_ROLES_H
 #define CAUSEWAY_ROUTER_CLUSTER_ROLES_H
 
@@ -50,6 +51,8 @@ struct server_view {
     unsigned domain_count;  /* that its position names */
     bool confirmed;         /* a position of this incarnation stands on the board */
     uint32_t lag_ms;        /* UINT32_MAX: not known */
+    bool promoted;          /* Causeway made it the leader, and nothing else since */
+    bool superseded;        /* its history ends before that of the promoted one begins */
     bool lagged; /* out of rotation for its lag: comes back at three quarters of max_lag */
 };
 

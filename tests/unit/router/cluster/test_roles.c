@@ -396,6 +396,37 @@ START_TEST(a_follower_that_leaves_things_out_is_told_apart)
 }
 END_TEST
 
+/* Two that accept writes: the follower still replicates from the old leader. */
+START_TEST(a_promoted_server_leads)
+{
+    struct replication_channel channel = {
+        .io_running = true, .sql_running = true, .master_server_id = 1};
+    struct server_view views[] = {
+        {.name = "db1", .seen = true, .reachable = true, .channels_known = true, .server_id = 1},
+        {.name = "db2", .seen = true, .reachable = true, .channels_known = true, .server_id = 2},
+        {.name = "db3",
+         .seen = true,
+         .reachable = true,
+         .channels_known = true,
+         .read_only = true,
+         .server_id = 3,
+         .channel_count = 1,
+         .channels = &channel},
+    };
+    struct roles roles;
+    roles_decide(views, 3, -1, MAX_LAG_MS, &roles);
+    ck_assert_int_eq(roles.leader, 0);
+    views[1].promoted = true;
+    roles_decide(views, 3, -1, MAX_LAG_MS, &roles);
+    ck_assert_int_eq(roles.leader, 1);
+    ck_assert(roles.split);
+    views[1].reachable = false;
+    views[0].superseded = true;
+    roles_decide(views, 3, 0, MAX_LAG_MS, &roles);
+    ck_assert_int_eq(roles.leader, -1);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("roles");
@@ -408,6 +439,7 @@ int main(void)
                         (int)(sizeof(cases) / sizeof(cases[0])));
     tcase_add_loop_test(tcase, a_follower_that_leaves_things_out_is_told_apart, 0,
                         (int)(sizeof(limits) / sizeof(limits[0])));
+    tcase_add_test(tcase, a_promoted_server_leads);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
     srunner_free(runner);
