@@ -7,6 +7,10 @@ from generate import flat
 from lab import reset_lane
 
 
+# Said once to a session that asks for what its connection had when it was lent (docs/CONFIG.md).
+WENT = b"#HY000Causeway lent the connection of the previous statement"
+
+
 class Difference(NamedTuple):
     way: str
     index: int
@@ -18,12 +22,13 @@ class Difference(NamedTuple):
 class Arena:
     """A lane's connections for setting up, and the ports of the ways."""
 
-    def __init__(self, cluster, ports, timeout, skipped=()):
+    def __init__(self, cluster, ports, timeout, skipped=(), lend=False):
         self.leader = cluster.leader.root()
         self.followers = [follower.root() for follower in cluster.followers]
         self.ports = ports
         self.timeout = timeout
         self.skipped = skipped  # features
+        self.lend = lend
 
     def answers(self, way, groups, world):
         reset_lane(self.leader, self.followers, world)
@@ -34,7 +39,10 @@ class Arena:
         expected = self.answers("direct", groups, world)
         found = []
         for way in ways:
-            found += first_differences(way, flat(groups), expected, self.answers(way, groups, world), self.skipped)
+            got = self.answers(way, groups, world)
+            if self.lend and way == "transaction":
+                got = [one if WENT in other else other for one, other in zip(expected, got)]
+            found += first_differences(way, flat(groups), expected, got, self.skipped)
         return found
 
 

@@ -36,13 +36,15 @@ SETTINGS = {
     "routing": {"consistency": "key", "causal_timeout": "1s"},
     "proxy": {"log_level": "warn"},
 }
-# With few server connections for many clients, so that lending is what happens.
-FEW_CONNECTIONS = "14"
+# With --lend: as few connections to each server as the sessions can hold at once (two lanes of four), so that none
+# waits for another that waits for it; and time enough for who waits.
+FEW_CONNECTIONS = {"max_server_connections": "8", "pool_wait": "60s"}
 
 
 class Lab:
-    def __init__(self, poolings):
+    def __init__(self, poolings, lend=False):
         self.poolings = poolings
+        self.lend = lend
         self.cluster = None
         self.proxies = {}
         self.folders = []
@@ -61,6 +63,8 @@ class Lab:
     def start_proxy(self, pooling):
         settings = {section: dict(keys) for section, keys in SETTINGS.items()}
         settings["routing"]["pooling"] = pooling
+        if self.lend and pooling == "transaction":
+            settings["routing"].update(FEW_CONNECTIONS)
         folder = harness.scratch(f"differential-{pooling}")
         self.folders.append(folder)
         self.proxies[pooling] = harness.Causeway(self.cluster, folder, settings)
