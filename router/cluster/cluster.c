@@ -560,6 +560,7 @@ static void servers_replace(struct cluster *cluster, const struct cluster_settin
             cluster->leader_slot = -1;
         if (cluster->leader_last_slot == (int)old[i]->slot)
             cluster->leader_last_slot = -1;
+        failover_forget(cluster, old[i]->slot);
         if (old[i]->place.address_len > 0)
             log_info("server %s (%s) is no longer configured: it is dropped", old[i]->name,
                      old[i]->address_text);

@@ -63,14 +63,15 @@ static void judge(struct candidate *candidates, unsigned count, unsigned index, 
     if (!candidate->stands)
         return; /* the caller said why */
     candidate->why_not[0] = '\0';
-    if (leader_history != NULL
-            ? history_extra(candidate->history, leader_history, leader_id, &extra)
-            : alone_with(candidates, count, index, &extra)) {
+    candidate->errant = leader_history != NULL
+                            ? history_extra(candidate->history, leader_history, leader_id, &extra)
+                            : alone_with(candidates, count, index, &extra);
+    if (candidate->errant) {
         gtid_print(&extra, text);
         snprintf(candidate->why_not, WHY_MAX,
                  "it has transactions that the leader's history does not hold, up to %s", text);
     } else if (candidate->promotable == PROMOTABLE_NO) {
-        snprintf(candidate->why_not, WHY_MAX, "promotable = no");
+        snprintf(candidate->why_not, WHY_MAX, "it must not (promotable), or another was named");
     } else if (!candidate->log_bin) {
         snprintf(candidate->why_not, WHY_MAX,
                  "log_bin or log_slave_updates is off: others could not follow it");

@@ -22,6 +22,7 @@ struct candidate {
     bool log_bin;                /* log_bin and log_slave_updates are on */
     struct gtid_vector received; /* all it has, applied or not */
     const char *history;         /* its @@gtid_binlog_state */
+    bool errant;                 /* out: it has transactions of its own */
     char why_not[WHY_MAX];       /* out: why it can't lead; "" for one that could */
 };
 

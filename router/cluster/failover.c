@@ -551,6 +551,18 @@ void failover_configure(struct cluster *cluster, const struct failover_settings 
     failover_settings_copy(&cluster->failover.settings, settings);
 }
 
+void failover_forget(struct cluster *cluster, unsigned slot)
+{
+    struct failover *failover = &cluster->failover;
+
+    if (failover->promoted_slot == (int)slot)
+        failover->promoted_slot = -1;
+    if (failover->history_slot == (int)slot)
+        failover->history_slot = -1;
+    if (failover->leads_slot == (int)slot)
+        failover->leads_until_ms = 0; /* the barrier falls */
+}
+
 void failover_recall(struct cluster *cluster)
 {
     promoted_load(cluster);

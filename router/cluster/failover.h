@@ -60,6 +60,8 @@ void failover_start(struct cluster *cluster);
 void failover_configure(struct cluster *cluster, const struct failover_settings *settings);
 /* Once the servers are there: what an earlier process left in state_dir. */
 void failover_recall(struct cluster *cluster);
+/* That server is no longer configured. */
+void failover_forget(struct cluster *cluster, unsigned slot);
 /* After every decision about roles. */
 void failover_check(struct cluster *cluster);
 /* Of a server, for roles_decide(). */

@@ -112,8 +112,9 @@ static bool channel_set(struct operation *operation, unsigned server, unsigned l
     quote(settings->replication_user, user, sizeof(user));
     quote(settings->replication_password, password, sizeof(password));
     if (anew)
-        snprintf(login, sizeof(login), " MASTER_USER = '%s', MASTER_PASSWORD = '%s',", user,
-                 password);
+        snprintf(login, sizeof(login),
+                 " MASTER_USER = '%s', MASTER_PASSWORD = '%s', MASTER_SSL = %d,", user, password,
+                 to->login.tls.wanted);
     error = crew_run(operation->crew, server, STATEMENT_MS,
                      "CHANGE MASTER TO MASTER_HOST = '%s', MASTER_PORT = %u,%s"
                      " MASTER_CONNECT_RETRY = %u, MASTER_HEARTBEAT_PERIOD = %u.%03u,"

@@ -218,6 +218,29 @@ static void receiving(struct operation *operation, bool on)
     }
 }
 
+/* Another follower may be further, but must not lead: from it the winner gets the rest first. */
+static bool carry(struct operation *operation, const struct field *field, int winner)
+{
+    int furthest = winner;
+
+    for (unsigned i = 0; i < field->count; i++) {
+        const struct candidate *candidate = &field->candidates[i];
+
+        if (candidate->stands && candidate->log_bin && !candidate->errant &&
+            !gtid_vector_covers(&field->candidates[furthest].received, &candidate->received))
+            furthest = (int)i;
+    }
+    if (furthest == winner)
+        return true;
+    if (!operation_step(operation, "carry"))
+        return false;
+    log_info("failover: %s gets from %s what it lacks", field->candidates[winner].name,
+             field->candidates[furthest].name);
+    return applied(operation, field->server[furthest], &field->candidates[furthest].received, 0) &&
+           follow_leader(operation, field->server[winner], field->server[furthest]) &&
+           applied(operation, field->server[winner], &field->candidates[furthest].received, 0);
+}
+
 /* The best of them, or the one that was asked for, with all applied that it has received. */
 static int choose(struct operation *operation, struct field *field)
 {
@@ -242,7 +265,8 @@ static int choose(struct operation *operation, struct field *field)
         }
         if (!operation_step(operation, "apply"))
             return -1;
-        if (applied(operation, field->server[winner], &field->candidates[winner].received, 0))
+        if (applied(operation, field->server[winner], &field->candidates[winner].received, 0) &&
+            carry(operation, field, winner))
             return winner;
         field->candidates[winner].stands = false;
         snprintf(field->candidates[winner].why_not, WHY_MAX, "%.150s", operation->why);

@@ -233,6 +233,21 @@ def test_a_follower_with_transactions_of_its_own_never_wins(lab):
         assert lab.followers[0].sql("SELECT * FROM demo.errant") == ((1,),), "a person must look at it"
 
 
+def test_what_another_follower_has_is_carried_over(lab):
+    """The furthest follower must not lead: the one that does gets from it what it lacks."""
+    with running(lab, {**AUTO, "server:db2": {"promotable": "no"}}) as proxy, contextlib.closing(proxy.connect()) as client:
+        lab.followers[1].sql("STOP SLAVE IO_THREAD")
+        rows(client, "INSERT INTO kept (client, number) VALUES (1, 1), (1, 2)")
+        position = lab.leader.value("SELECT @@gtid_binlog_pos")
+        assert lab.followers[0].value("SELECT MASTER_GTID_WAIT(%s, 20)", (position,)) == 0
+        os.kill(lab.leader.pid(), signal.SIGKILL)
+        wait_until(lambda: leader_of(proxy) == "db3", "db3 leads", 20)
+        assert on_server(lab.followers[1]) == {(1, 1), (1, 2)}
+        rows(client, "INSERT INTO kept (client, number) VALUES (1, 3)")
+        wait_until(lambda: servers(proxy, "follower") == {"db2"} | ({"db1"} & servers(proxy, "follower")), "db2 follows")
+        assert not saved(proxy)
+
+
 def test_an_old_leader_with_transactions_of_its_own_is_kept_out(lab):
     """Without a place for what it wrote and nobody got: it is named, read_only, and does not follow."""
     with running(lab, {**AUTO, "cluster": {**AUTO["cluster"], "state_dir": None}}) as proxy:

@@ -56,7 +56,7 @@ static const struct {
      0},
     {"not who must not, has no log, or is away",
      "0-1-9",
-     {{"0-1-9", "0-1-9", PROMOTABLE_NO, false, false, "promotable = no"},
+     {{"0-1-9", "0-1-9", PROMOTABLE_NO, false, false, "promotable"},
       {"0-1-9", "0-1-9", PROMOTABLE_YES, false, true, "log_bin"},
       {"0-1-9", "0-1-9", PROMOTABLE_YES, true, false, "away"}},
      -1},
