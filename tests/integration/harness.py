@@ -81,6 +81,8 @@ def answered_by(connection, prefix=""):
 class Server:
     """One MariaDB server of the cluster, reached directly."""
 
+    host = "127.0.0.1"
+
     def __init__(self, cluster, name, port):
         self.cluster, self.name, self.port = cluster, name, port
         self.socket = cluster.folder / name / "sock"
@@ -165,10 +167,10 @@ class Server:
 class Cluster:
     """A leader and followers, started with tools/cluster."""
 
-    def __init__(self, folder, followers=2, options=()):
+    def __init__(self, folder, followers=2, options=(), arguments=()):
         self.folder = pathlib.Path(folder)
         self.base_port = free_ports(followers + 1)
-        arguments = [f"--followers={followers}", f"--base-port={self.base_port}"]
+        arguments = [f"--followers={followers}", f"--base-port={self.base_port}", *arguments]
         self.tool("start", *arguments, *[f"--option={option}" for option in options])
         self.servers = [
             Server(self, f"db{index + 1}", self.base_port + index) for index in range(followers + 1)
@@ -281,6 +283,7 @@ class Causeway:
     """A Causeway process before a cluster, with a proxy.ini made for it."""
 
     prefix = ()  # a tool to run it under
+    host = "127.0.0.1"
 
     def __init__(self, cluster, folder, overrides=None):
         self.cluster = cluster
@@ -298,12 +301,12 @@ class Causeway:
     def write_config(self, overrides):
         settings = {
             "proxy": {
-                "listen": f"127.0.0.1:{self.port}",
-                "console": f"127.0.0.1:{self.console_port}",
+                "listen": f"{self.host}:{self.port}",
+                "console": f"{self.host}:{self.console_port}",
             }
         }
         for server in self.cluster.servers:
-            settings[f"server:{server.name}"] = {"address": f"127.0.0.1:{server.port}"}
+            settings[f"server:{server.name}"] = {"address": f"{server.host}:{server.port}"}
         for section, keys in merged_settings(overrides).items():
             settings.setdefault(section, {}).update(keys)
         for section, keys in overrides.items():
@@ -350,7 +353,7 @@ class Causeway:
 
     def greets(self):
         assert self.process.poll() is None, f"Causeway ended with {self.process.returncode}:\n{self.log_tail()}"
-        with socket.create_connection(("127.0.0.1", self.port), timeout=2) as probe:
+        with socket.create_connection((self.host, self.port), timeout=2) as probe:
             return len(probe.recv(5)) == 5
 
     def wait_in_rotation(self, *names, seconds=15):
@@ -383,13 +386,13 @@ class Causeway:
     # -- looking in
 
     def connect(self, **settings):
-        return connect(self.port, **settings)
+        return connect(self.port, host=self.host, **settings)
 
     def console(self, sql):
         """Rows of a console command, as dictionaries with lower-case keys."""
         with contextlib.closing(
             pymysql.connect(
-                host="127.0.0.1", port=self.console_port, user="console", password="console-demo",
+                host=self.host, port=self.console_port, user="console", password="console-demo",
                 autocommit=None, connect_timeout=5, read_timeout=10,
                 cursorclass=pymysql.cursors.DictCursor,
             )
