@@ -55,6 +55,7 @@ struct backend {
     bool checks_account;           /* the set-up compares CURRENT_USER() */
     struct gtid_vector *confirmed; /* during the set-up of a follower: what stood on the board */
     bool guarded;                  /* a follower's: runs under SESSION TRANSACTION READ ONLY */
+    bool half_closed;              /* it was told that its client sends no more */
     bool tainted;                  /* may hold state that a reset keeps (a role): never pooled */
     bool expired;                  /* the password is: the server does little but change it */
     bool compresses;               /* … once the login is over */

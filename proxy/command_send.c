@@ -75,6 +75,8 @@ static enum step sent(struct session *session)
 {
     if (session->command.shape != RESULT_SHAPE_NONE) {
         session_enter(session, SESSION_RELAY);
+        if (session->client_ended)
+            session_pass_end_on(session);
         return STEP_WAIT;
     }
     session->worker->busy[session->running->slot]--;

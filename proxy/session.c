@@ -47,6 +47,18 @@ static bool full_enough(const struct session *session)
            stream_len(&session->client) >= session->command.len + STREAM_SMALL_BYTES;
 }
 
+void session_pass_end_on(struct session *session)
+{
+    const struct command *command = &session->command;
+    struct backend *backend = session->running;
+    size_t held = command->streamed ? 0 : command->len;
+    if (session->state != SESSION_RELAY || !backend || backend->half_closed ||
+        command->asks_right || replica_streams(session) || stream_len(&session->client) > held)
+        return;
+    if (stream_half_close(&backend->stream) == 0)
+        backend->half_closed = backend->tainted = true;
+}
+
 static void client_readable(struct session *session)
 {
     ssize_t n = stream_receive(&session->client);
@@ -72,6 +84,7 @@ static void client_readable(struct session *session)
         /* Half closed: what was sent before is still answered. */
         session->client_ended = true;
         stream_pause(&session->client);
+        session_pass_end_on(session);
     }
     session_run(session);
 }

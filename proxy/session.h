@@ -311,5 +311,8 @@ void session_note_status(struct session *session, struct backend *backend, uint1
 int prelude_take(struct session *session);
 /* The leader or the servers changed: connections that no longer fit are given up. */
 void session_review(struct session *session);
+/* The client sends no more, and all it has sent is with the server: then that hears so, as it would
+ * from a client of its own. What waits there (SLEEP, GET_LOCK) ends within some seconds. */
+void session_pass_end_on(struct session *session);
 
 #endif

@@ -250,7 +250,9 @@ void session_backend_failed(struct backend *backend)
     /* A whole command of which the socket took nothing has not run. */
     bool unsent = state == SESSION_RELAY && backend->stream.refused && !session->command.streamed;
     bool busy = detach(session, backend);
-    if (!busy)
+    if (busy && backend->half_closed)
+        session_close(session, "its client left, and so did the server");
+    else if (!busy)
         lost_idle(session, guarded, was_trx);
     else if (state < SESSION_SEND || unsent)
         lost_before_send(session, backend, was_trx);

@@ -181,6 +181,14 @@ static void flush_batched(struct stream *stream)
         send_batch_flush(stream->pool->batch);
 }
 
+int stream_half_close(struct stream *stream)
+{
+    flush_batched(stream);
+    if (stream_blocked(stream))
+        return -EAGAIN;
+    return shutdown(stream->watcher.fd, SHUT_WR) < 0 ? -errno : 0;
+}
+
 int stream_finish(struct stream *stream)
 {
     flush_batched(stream);

@@ -82,6 +82,10 @@ void stream_open(struct stream *stream, struct ev_loop *loop, struct stream_pool
                  stream_handler handler, void *owner);
 /* Gives everything back and closes the socket. Harmless when not open. Pending output is lost. */
 void stream_close(struct stream *stream);
+/* Nothing more will be sent; the peer hears so, and everything goes on to be received. As a client
+ * that closes its socket, TLS says no good-bye. -EAGAIN while output is pending; a negative errno.
+ */
+__attribute__((warn_unused_result)) int stream_half_close(struct stream *stream);
 /* Nothing more will be sent, what is pending is lost. The peer hears so; its bytes can still be
  * received, as they are on the wire. 0, or a negative errno. */
 __attribute__((warn_unused_result)) int stream_finish(struct stream *stream);
