@@ -3,10 +3,12 @@
 #include "router/cluster/lost.h"
 
 #include "proxy/base/buf.h"
+#include "proxy/base/clock.h"
 #include "proxy/base/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +29,7 @@ static int binlog_run(struct operation *operation, char *const arguments[], cons
     pid_t child;
     int status = -1;
     const bool never = false;
+    uint64_t until_ms = clock_now_ms() + UNDO_MS;
 
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, path, O_WRONLY | O_CREAT | O_TRUNC,
@@ -36,8 +39,14 @@ static int binlog_run(struct operation *operation, char *const arguments[], cons
     posix_spawn_file_actions_destroy(&actions);
     if (child < 0)
         return -1;
-    while (waitpid(child, &status, WNOHANG) == 0)
+    while (waitpid(child, &status, WNOHANG) == 0) {
+        if (atomic_load(&operation->cancelled) || clock_now_ms() >= until_ms) {
+            kill(child, SIGKILL);
+            waitpid(child, &status, 0);
+            return -1;
+        }
         crew_wait(operation->crew, &never, LOOK_EVERY_MS);
+    }
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
